@@ -1,0 +1,35 @@
+using System.Net;
+
+namespace Engine.Host.Configuration;
+
+/// <summary>Where to listen, and whether others than this machine could reach it.</summary>
+internal static class ListenAddresses
+{
+    internal static bool TryParse(string text, out IReadOnlyList<Uri> addresses)
+    {
+        List<Uri> found = [];
+        addresses = found;
+        foreach (string part in text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            // "*" and "+" are Kestrel's words for every address, and no host names to the URI parser.
+            string address = part.Replace("://*", "://0.0.0.0", StringComparison.Ordinal)
+                .Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri)
+                || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
+                || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
+            {
+                return false;
+            }
+
+            found.Add(uri);
+        }
+
+        return found.Count > 0;
+    }
+
+    /// <summary>Whether only this machine can connect. A name counts when it is "localhost": any other may resolve to
+    /// anything, tomorrow if not today.</summary>
+    internal static bool IsLoopback(Uri address) =>
+        string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+}

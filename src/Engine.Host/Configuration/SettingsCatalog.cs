@@ -1,0 +1,14 @@
+namespace Engine.Host.Configuration;
+
+/// <summary>Every key that may stand under <c>Engine:</c>, in the order of docs/configuration.md.</summary>
+internal static class SettingsCatalog
+{
+    internal static IReadOnlyList<Setting> All { get; } =
+    [
+        .. EngineKeys.All,
+        .. TierKeys.All,
+        .. JobTypeKeys.All,
+        .. HttpKeys.All,
+        .. AuthenticationKeys.All,
+    ];
+}

@@ -1,0 +1,8 @@
+namespace Engine.Host.Configuration;
+
+/// <summary>Settings that cannot be used. Every problem is a line of the message, and names its key.</summary>
+internal sealed class SettingsException(IReadOnlyList<string> problems)
+    : Exception("The settings cannot be used:\n  " + string.Join("\n  ", problems))
+{
+    internal IReadOnlyList<string> Problems { get; } = problems;
+}

@@ -1,0 +1,73 @@
+namespace Engine.Host.Configuration;
+
+/// <summary>Turns configuration into <see cref="HostSettings"/>, or says everything that is wrong with it.</summary>
+internal static class SettingsReader
+{
+    private const string Prefix = "Engine:";
+
+    /// <exception cref="SettingsException">A key is not known, a value breaks its rule, or values contradict each
+    /// other.</exception>
+    internal static HostSettings Read(IConfiguration configuration)
+    {
+        var settings = new HostSettings { Environment = HostConfiguration.EnvironmentOf(configuration) };
+        List<string> problems = [];
+        foreach (var (key, text) in Values(configuration))
+        {
+            if (Accept(settings, key, text) is { } problem)
+            {
+                problems.Add(problem);
+            }
+        }
+
+        SettingsRules.Check(settings, configuration, problems);
+        return problems.Count == 0 ? settings : throw new SettingsException(problems);
+    }
+
+    /// <summary>Every value under <c>Engine:</c>, in the order of its keys: list items by number.</summary>
+    internal static IReadOnlyList<(string Key, string Text)> Values(IConfiguration configuration) =>
+    [
+        .. configuration.AsEnumerable()
+            .Where(pair => pair.Value is not null && pair.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+            .OrderBy(pair => pair.Key, ConfigurationKeyComparer.Instance)
+            .Select(pair => (pair.Key[Prefix.Length..], pair.Value!)),
+    ];
+
+    /// <summary>The setting that a key names, without <c>Engine:</c>, or null when there is none.</summary>
+    internal static Setting? Find(string key) =>
+        SettingsCatalog.All.FirstOrDefault(setting => setting.Match(key.Split(':')) is not null);
+
+    private static string? Accept(HostSettings settings, string key, string text)
+    {
+        string[] segments = key.Split(':');
+        foreach (var setting in SettingsCatalog.All)
+        {
+            if (setting.Match(segments) is { } names)
+            {
+                return names.All(IsName)
+                    ? Taken(setting, settings, names, key, text)
+                    : $"{Prefix}{key}: a name must be 1 to 64 characters, none of them a control character.";
+            }
+        }
+
+        // An empty list has no items to give; the configuration shows it as an empty text at the list's own key.
+        return text.Length == 0 && Find(key + ":0") is not null
+            ? null
+            : $"{Prefix}{key}: is not a known setting; found '{Shown(key, text)}'. docs/configuration.md lists "
+                + $"them all.";
+    }
+
+    private static string? Taken(
+        Setting setting, HostSettings settings, IReadOnlyList<string> names, string key, string text) =>
+        setting.Accept(settings, names, text)
+            ? null
+            : $"{Prefix}{key}: must be {setting.Rule}; found '{Shown(key, text)}'.";
+
+    private static bool IsName(string name) => name.Length is >= 1 and <= 64 && !name.Any(char.IsControl);
+
+    // A secret that breaks its rule is still a secret.
+    private static string Shown(string key, string text) =>
+        key.EndsWith("Key", StringComparison.OrdinalIgnoreCase)
+        || key.Contains("Secret", StringComparison.OrdinalIgnoreCase)
+            ? $"{text.Length} characters, not shown"
+            : text;
+}

@@ -1,0 +1,74 @@
+namespace Engine.Host.Configuration;
+
+/// <summary>What must hold between settings. Each problem names the key to change.</summary>
+internal static class SettingsRules
+{
+    internal static void Check(HostSettings settings, IConfiguration configuration, List<string> problems)
+    {
+        CheckTiers(settings, problems);
+        CheckTypes(settings, problems);
+        CheckListening(settings, configuration, problems);
+    }
+
+    private static void CheckTiers(HostSettings settings, List<string> problems)
+    {
+        if (settings.Engine.Tiers.Count > 1_000)
+        {
+            problems.Add($"Engine:Tiers: must be at most 1,000 tiers; found {settings.Engine.Tiers.Count}.");
+        }
+
+        var names = settings.Engine.Tiers.Select(tier => tier.Name).ToList();
+        if (settings.Engine.FallbackTier is { } fallback && !names.Contains(fallback, StringComparer.Ordinal))
+        {
+            problems.Add($"Engine:FallbackTier: must be one of {string.Join(", ", names)}; found '{fallback}'.");
+        }
+
+        foreach (var tier in settings.Engine.Tiers.Where(tier => tier.IterationCap < tier.IterationDepth))
+        {
+            problems.Add(
+                $"Engine:Tiers:{tier.Name}:IterationCap: must be at least IterationDepth ({tier.IterationDepth}); "
+                + $"found '{tier.IterationCap}'.");
+        }
+    }
+
+    private static void CheckTypes(HostSettings settings, List<string> problems)
+    {
+        foreach (var (name, type) in settings.JobTypes)
+        {
+            if (type.Handler is null && name != "build")
+            {
+                problems.Add(
+                    $"Engine:JobTypes:{name}:Handler: must be one of {string.Join(", ", "
+                    + "Enum.GetNames<HandlerKind>())}; "
+                    + "found nothing.");
+            }
+
+            foreach (string resource in type.Type.Resources.Where(r => !settings.Engine.Resources.ContainsKey(r)))
+            {
+                problems.Add(
+                    $"Engine:JobTypes:{name}:Resources: must be names under Engine:Resources; found '{resource}'.");
+            }
+        }
+    }
+
+    private static void CheckListening(HostSettings settings, IConfiguration configuration, List<string> problems)
+    {
+        if (configuration["Engine:Listen"] is null && configuration["urls"] is { Length: > 0 } urls)
+        {
+            settings.Http.Listen = urls;
+        }
+
+        // Kestrel would listen there in spite of every check below.
+        if (configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
+        {
+            problems.Add("Kestrel:Endpoints: must not be used; Engine:Listen says where to listen.");
+        }
+
+        if (!ListenAddresses.TryParse(settings.Http.Listen, out var addresses))
+        {
+            problems.Add($"urls: must be http or https URLs with a host and a port; found '{settings.Http.Listen}'.");
+        }
+
+        AuthenticationRules.Check(settings, addresses, problems);
+    }
+}

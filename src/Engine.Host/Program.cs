@@ -1,0 +1,3 @@
+using Engine.Host.Cli;
+
+return await EngineCommand.InvokeAsync(args).ConfigureAwait(false);

@@ -1,0 +1,80 @@
+using Engine.Host.Configuration;
+using Engine.Hosting;
+
+namespace Engine.Host.Serve;
+
+/// <summary>Builds the engine that the settings describe. Shared by every command that needs one.</summary>
+internal static class EngineSetup
+{
+    /// <summary>Adds the engine with its journal, run logs and job types.</summary>
+    internal static IServiceCollection AddConfiguredEngine(
+        this IServiceCollection services, HostSettings settings, Action<EngineBuilder>? more = null) =>
+        services.AddEngine(engine =>
+        {
+            engine.Configure(options => Copy(settings.Engine, options));
+            UseJournal(engine, settings);
+            foreach (var type in ServedTypes(settings))
+            {
+                engine.AddHandler(type.Type.Name, provider => CreateHandler(provider, settings, type), _ => type.Type);
+            }
+
+            more?.Invoke(engine);
+        });
+
+    /// <summary>The types that something serves: the others do not exist for submitters.</summary>
+    internal static IEnumerable<JobTypeSettings> ServedTypes(HostSettings settings)
+    {
+        foreach (var type in settings.JobTypes.Values)
+        {
+            var handler = type.Handler
+                ?? (settings.IsDevelopment && type.Type.Name == "build" ? HandlerKind.Rehearsal : null);
+            if (handler is not null)
+            {
+                yield return type with { Handler = handler };
+            }
+        }
+    }
+
+    private static void UseJournal(EngineBuilder engine, HostSettings settings)
+    {
+        switch (settings.Journal)
+        {
+            case JournalKind.Memory:
+                engine.UseMemoryJournal();
+                break;
+            case JournalKind.Faster:
+                throw new NotSupportedException("The journal on disk is not there yet.");
+        }
+    }
+
+    private static IJobHandler CreateHandler(IServiceProvider provider, HostSettings settings, JobTypeSettings type) =>
+        type.Handler switch
+        {
+            HandlerKind.Rehearsal => throw new NotSupportedException("The rehearsal is not there yet."),
+            HandlerKind.Process => throw new NotSupportedException("The process handler is not there yet."),
+            null => throw new InvalidOperationException($"Nothing serves '{type.Type.Name}'."),
+        };
+
+    private static void Copy(JobEngineOptions from, JobEngineOptions to)
+    {
+        to.GlobalCap = from.GlobalCap;
+        to.MaxConcurrentRuns = from.MaxConcurrentRuns;
+        to.Tiers = [.. from.Tiers];
+        to.FallbackTier = from.FallbackTier;
+        to.Resources = new Dictionary<string, int>(from.Resources, StringComparer.Ordinal);
+        to.Ordering = from.Ordering;
+        to.HeadStartPerBoost = from.HeadStartPerBoost;
+        to.LeaseDuration = from.LeaseDuration;
+        to.CancelGrace = from.CancelGrace;
+        to.ConfirmationTimeout = from.ConfirmationTimeout;
+        to.MaxDaysAhead = from.MaxDaysAhead;
+        to.ReleaseJitter = from.ReleaseJitter;
+        to.IdempotencyWindow = from.IdempotencyWindow;
+        to.RetentionTime = from.RetentionTime;
+        to.RetentionCount = from.RetentionCount;
+        to.StaleAfter = from.StaleAfter;
+        to.MaxPayloadBytes = from.MaxPayloadBytes;
+        to.SharedProjects = from.SharedProjects;
+        to.InboxCapacity = from.InboxCapacity;
+    }
+}
