@@ -37,10 +37,8 @@ internal static class SettingsRules
         {
             if (type.Handler is null && name != "build")
             {
-                problems.Add(
-                    $"Engine:JobTypes:{name}:Handler: must be one of {string.Join(", ", "
-                    + "Enum.GetNames<HandlerKind>())}; "
-                    + "found nothing.");
+                string known = string.Join(", ", Enum.GetNames<HandlerKind>());
+                problems.Add($"Engine:JobTypes:{name}:Handler: must be one of {known}; found nothing.");
             }
 
             foreach (string resource in type.Type.Resources.Where(r => !settings.Engine.Resources.ContainsKey(r)))
