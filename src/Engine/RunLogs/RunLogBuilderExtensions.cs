@@ -1,0 +1,29 @@
+using Engine.RunLogs;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Hosting;
+
+/// <summary>Says where an engine keeps the output of its runs.</summary>
+public static class RunLogBuilderExtensions
+{
+    /// <summary>Keeps the output of runs in files under <paramref name="directory"/>, which no other process uses.</summary>
+    public static EngineBuilder UseFileRunLogs(
+        this EngineBuilder builder, string directory, RunLogLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        return builder.UseRunLogs(provider => new FileRunLogStore(
+            directory,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<FileRunLogStore>>(),
+            limits));
+    }
+
+    /// <summary>Keeps the output of runs in memory: gone with the process.</summary>
+    public static EngineBuilder UseMemoryRunLogs(this EngineBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.UseRunLogs(provider => new MemoryRunLogStore(provider.GetRequiredService<TimeProvider>()));
+    }
+}
