@@ -1,0 +1,112 @@
+using Engine.Core.Rules;
+using Engine.Estimation;
+
+namespace Engine.Core;
+
+/// <summary>Takes note of every fact the core decides, in order.</summary>
+internal interface IEventSink
+{
+    /// <summary>Called after the event was applied; <paramref name="job"/> is null for events about no single job.</summary>
+    void Recorded(in JobEvent e, Job? job);
+
+    /// <summary>Whether the batch has no room for more events: whoever works in a loop goes on in the next step.</summary>
+    bool IsFull { get; }
+
+    /// <summary>Called for each job that an event made the core forget.</summary>
+    void Forgotten(JobId id);
+}
+
+/// <summary>The deterministic heart of the engine: the same commands at the same instants give the same events.</summary>
+/// <remarks>
+/// No clock, no dice, no I/O, no log and no await in here. The rules (<c>Core/Rules</c>) read state and emit events;
+/// <see cref="Apply"/> alone changes state, live and in recovery alike, so there is one way for a fact to become state.
+/// Estimates are answers, never grounds for a decision.
+/// </remarks>
+internal sealed class EngineCore
+{
+    internal EngineCore(EngineSettings settings, IWaitEstimator estimator, IEventSink sink)
+    {
+        Sink = sink;
+        Estimator = estimator;
+        Settings = settings;
+        Configuring.Adopt(this, settings);
+    }
+
+    internal EngineState State { get; } = new();
+
+    internal EngineSettings Settings { get; set; }
+
+    internal IWaitEstimator Estimator { get; }
+
+    internal IEventSink Sink { get; }
+
+    /// <summary>The instant that every decision until the next call is judged by. The logical clock never goes back:
+    /// a wall clock that does stands still for the engine (A7, F14).</summary>
+    /// <param name="wall">What the wall clock says.</param>
+    /// <param name="monotonicMs">What a clock says that nobody sets: leases are measured by it alone (F14).</param>
+    internal void AdvanceTo(Instant wall, long monotonicMs)
+    {
+        State.MonotonicMs = monotonicMs;
+        if (wall > State.Now)
+        {
+            State.Now = wall;
+        }
+    }
+
+    /// <summary>Makes a decision a fact.</summary>
+    internal void Emit(in JobEvent e)
+    {
+        var job = Apply(e);
+        Sink.Recorded(e, job);
+    }
+
+    /// <summary>The only method that changes state. Returns the job the event is about, if it is about one.</summary>
+    internal Job? Apply(in JobEvent e)
+    {
+        State.LastEventId++;
+        var job = e.Kind switch
+        {
+            EventKind.JobSubmitted => Submitting.ApplySubmitted(this, e),
+            EventKind.AnswerKept => Submitting.ApplyAnswer(this, e),
+            EventKind.JobReleased => Releasing.ApplyReleased(this, e),
+            EventKind.JobDeferred => Releasing.ApplyDeferred(this, e),
+            EventKind.RunStarted => Claiming.ApplyStarted(this, e),
+            EventKind.StageEntered => Reporting.ApplyStage(this, e),
+            EventKind.ProgressReported => Reporting.ApplyProgress(this, e),
+            EventKind.IterationStarted => Iterating.ApplyStarted(this, e),
+            EventKind.JobConfirmed => Iterating.ApplyConfirmed(this, e),
+            EventKind.RunEnded => Finishing.ApplyRunEnded(this, e),
+            EventKind.CancelRequested => Cancelling.ApplyRequested(this, e),
+            EventKind.JobEnded => Cancelling.ApplyEnded(this, e),
+            EventKind.JobsPurged => Retaining.ApplyPurged(this, e),
+            EventKind.OrderingChanged => Configuring.ApplyOrdering(this, e),
+            EventKind.None => throw new InvariantViolationException("An event without a kind reached the core."),
+        };
+
+        if (job is not null)
+        {
+            job.LastEventId = State.LastEventId;
+        }
+
+        return job;
+    }
+
+    /// <summary>The job an event is about; it must be there.</summary>
+    internal Job JobOf(in JobEvent e)
+    {
+        bool known = State.Jobs.TryGetValue(e.JobId, out var job);
+        Invariant.Holds(known && job is not null);
+        return job;
+    }
+
+    /// <summary>The job whose open run the lease is for, or null when that run is over (L5).</summary>
+    internal Job? HolderOf(in RunLease lease) =>
+        State.Jobs.TryGetValue(lease.JobId, out var job)
+        && job.State == JobState.Running && job.Runs == lease.Run && job.RunEpoch == lease.Epoch
+            ? job
+            : null;
+
+    /// <summary>A job by id, if it is the user's; null as user sees every job (LA-21).</summary>
+    internal Job? Find(JobId id, string? userId) =>
+        State.Jobs.TryGetValue(id, out var job) && (userId is null || job.User.Id == userId) ? job : null;
+}

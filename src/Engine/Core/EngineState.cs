@@ -1,0 +1,272 @@
+using System.Runtime.InteropServices;
+using Engine.Core.Scheduling;
+
+namespace Engine.Core;
+
+/// <summary>All state, in one place. Only <see cref="EngineCore.Apply"/> changes it.</summary>
+internal sealed class EngineState
+{
+    private readonly Dictionary<LaneKey, Lane> _lanes = [];
+    private readonly Dictionary<string, ResourceSet> _resourceSets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Limit> _resources = new(StringComparer.Ordinal);
+    private readonly Stack<Job> _spareJobs = new();
+    private readonly Queue<(UserAccount User, int Day)> _idleUsers = new();
+    private SlotHold? _spareHolds;
+    private int _numbers;
+
+    internal Dictionary<JobId, Job> Jobs { get; } = [];
+
+    internal Dictionary<string, UserAccount> Users { get; } = new(StringComparer.Ordinal);
+
+    internal Dictionary<string, Project> Projects { get; } = new(StringComparer.Ordinal);
+
+    internal Dictionary<string, TierEntry> Tiers { get; } = new(StringComparer.Ordinal);
+
+    internal Dictionary<string, JobTypeEntry> Types { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Scheduled jobs by their not-before instant and suspended ones by their time-out.</summary>
+    internal IndexedHeap<Job> Due { get; } = new();
+
+    /// <summary>Scheduled jobs whose instant has come and which wait for room under the cap, in the order of the queue.</summary>
+    internal IndexedHeap<Job> Overdue { get; } = new();
+
+    internal PositionIndex Positions { get; } = new();
+
+    internal Queue<KeptAnswer> Answers { get; } = new();
+
+    internal JobList Live { get; } = new();
+
+    internal JobList Ended { get; } = new();
+
+    /// <summary>Live jobs by state.</summary>
+    internal long[] Counts { get; } = new long[(int)JobState.Skipped + 1];
+
+    /// <summary>The logical clock: never goes back (A7).</summary>
+    internal Instant Now { get; set; }
+
+    /// <summary>A clock that nobody sets, in ms. Not in the journal: it means nothing in another process.</summary>
+    internal long MonotonicMs { get; set; }
+
+    /// <summary>Open runs by the monotonic time at which their lease ends.</summary>
+    internal IndexedHeap<Job> Leases { get; } = new();
+
+    internal long LastSequence { get; set; }
+
+    internal long LastEventId { get; set; }
+
+    internal Ordering Ordering { get; set; }
+
+    internal long HeadStartMs { get; set; } = 60_000;
+
+    internal long Queued => Counts[(int)JobState.Queued];
+
+    internal IEnumerable<Limit> ResourceLimits => _resources.Values;
+
+    internal Job NewJob()
+    {
+        var job = _spareJobs.Count > 0 ? _spareJobs.Pop() : new Job();
+        job.Reset();
+        return job;
+    }
+
+    internal UserAccount UserOf(string id)
+    {
+        ref var user = ref CollectionsMarshal.GetValueRefOrAddDefault(Users, id, out _);
+        return user ??= new UserAccount(id, ++_numbers);
+    }
+
+    internal Project ProjectOf(string id, UserAccount owner)
+    {
+        ref var project = ref CollectionsMarshal.GetValueRefOrAddDefault(Projects, id, out _);
+        return project ??= new Project(id, ++_numbers, owner);
+    }
+
+    internal TierEntry TierOf(string name)
+    {
+        ref var tier = ref CollectionsMarshal.GetValueRefOrAddDefault(Tiers, name, out _);
+        return tier ??= new TierEntry(name, ++_numbers);
+    }
+
+    internal JobTypeEntry TypeOf(string name)
+    {
+        ref var type = ref CollectionsMarshal.GetValueRefOrAddDefault(Types, name, out _);
+        return type ??= new JobTypeEntry(name, ++_numbers);
+    }
+
+    internal Limit ResourceOf(string name)
+    {
+        ref var limit = ref CollectionsMarshal.GetValueRefOrAddDefault(_resources, name, out _);
+        return limit ??= new Limit(LimitKind.Resource, name);
+    }
+
+    /// <summary>The lane that jobs with these attributes wait in.</summary>
+    /// <param name="type">Their type.</param>
+    /// <param name="tier">Their tier.</param>
+    /// <param name="user">Their owner.</param>
+    /// <param name="project">Their project, if any.</param>
+    /// <param name="resources">The resources they need, sorted, without repeats; null for none.</param>
+    internal Lane LaneOf(JobTypeEntry type, TierEntry tier, UserAccount user, Project? project, string[]? resources)
+    {
+        var set = resources is { Length: > 0 } ? ResourceSetOf(resources) : null;
+        var key = new LaneKey(user.Number, project?.Number ?? 0, type.Number, tier.Number, set?.Number ?? 0);
+        ref var lane = ref CollectionsMarshal.GetValueRefOrAddDefault(_lanes, key, out _);
+        if (lane is null)
+        {
+            var limits = new List<Limit>(2 + (resources?.Length ?? 0)) { user.Slots };
+            if (project is not null)
+            {
+                limits.Add(project.Slots);
+            }
+
+            limits.AddRange(set?.Limits ?? []);
+            lane = new Lane(key, type, tier, [.. limits]);
+        }
+
+        return lane;
+    }
+
+    internal SlotHold NewHold()
+    {
+        var hold = _spareHolds;
+        if (hold is null)
+        {
+            return new SlotHold();
+        }
+
+        _spareHolds = hold.NextOfJob;
+        hold.NextOfJob = null;
+        return hold;
+    }
+
+    internal void Recycle(SlotHold hold)
+    {
+        hold.Job = null;
+        hold.NextOfJob = _spareHolds;
+        _spareHolds = hold;
+    }
+
+    /// <summary>Forgets an ended job, and whatever only it kept alive.</summary>
+    internal void Forget(Job job)
+    {
+        Invariant.Holds(job.State.IsFinal);
+        Ended.Remove(job);
+        Jobs.Remove(job.Id);
+        ForgetOfUser(job);
+        if (job.Project is { } project && --project.JobCount == 0)
+        {
+            Projects.Remove(project.Id);
+        }
+
+        if (--job.Lane.References == 0)
+        {
+            _lanes.Remove(job.Lane.Key);
+        }
+
+        const int MaxSpareJobs = 100_000;
+        if (_spareJobs.Count < MaxSpareJobs)
+        {
+            job.Reset();
+            _spareJobs.Push(job);
+        }
+    }
+
+    /// <summary>Forgets users without jobs once the days they used are over.</summary>
+    internal void ForgetIdleUsers()
+    {
+        while (_idleUsers.TryPeek(out var idle) && idle.Day < Now.Day)
+        {
+            _idleUsers.Dequeue();
+            if (idle.User.JobCount == 0 && idle.User.Answers is not { Count: > 0 } && idle.User.Allowance.LastDay < Now.Day
+                && Users.TryGetValue(idle.User.Id, out var current) && ReferenceEquals(current, idle.User))
+            {
+                Users.Remove(idle.User.Id);
+            }
+        }
+    }
+
+    internal void NoteIdle(UserAccount user) =>
+        _idleUsers.Enqueue((user, Math.Max(user.Allowance.LastDay, Now.Day)));
+
+    private void ForgetOfUser(Job job)
+    {
+        var user = job.User;
+        if (job.PreviousOfUser is { } newer)
+        {
+            newer.NextOfUser = job.NextOfUser;
+        }
+        else
+        {
+            user.NewestJob = job.NextOfUser;
+        }
+
+        if (job.NextOfUser is { } older)
+        {
+            older.PreviousOfUser = job.PreviousOfUser;
+        }
+
+        if (--user.JobCount == 0)
+        {
+            NoteIdle(user);
+        }
+    }
+
+    private ResourceSet ResourceSetOf(string[] names)
+    {
+        string key = names.Length == 1 ? names[0] : string.Join('\n', names);
+        ref var set = ref CollectionsMarshal.GetValueRefOrAddDefault(_resourceSets, key, out _);
+        return set ??= new ResourceSet(names, ++_numbers, [.. names.Select(ResourceOf)]);
+    }
+}
+
+/// <summary>Jobs in the order in which they were added, linked through themselves.</summary>
+internal sealed class JobList
+{
+    internal Job? First { get; private set; }
+
+    internal Job? Last { get; private set; }
+
+    internal int Count { get; private set; }
+
+    internal void Add(Job job)
+    {
+        job.Previous = Last;
+        job.Next = null;
+        if (Last is null)
+        {
+            First = job;
+        }
+        else
+        {
+            Last.Next = job;
+        }
+
+        Last = job;
+        Count++;
+    }
+
+    internal void Remove(Job job)
+    {
+        if (job.Previous is null)
+        {
+            Invariant.Holds(ReferenceEquals(First, job));
+            First = job.Next;
+        }
+        else
+        {
+            job.Previous.Next = job.Next;
+        }
+
+        if (job.Next is null)
+        {
+            Invariant.Holds(ReferenceEquals(Last, job));
+            Last = job.Previous;
+        }
+        else
+        {
+            job.Next.Previous = job.Previous;
+        }
+
+        job.Previous = job.Next = null;
+        Count--;
+    }
+}

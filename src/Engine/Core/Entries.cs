@@ -1,0 +1,83 @@
+using Engine.Core.Scheduling;
+
+namespace Engine.Core;
+
+/// <summary>A tier that jobs refer to: its name, what it may do now, and its part of the queue.</summary>
+internal sealed class TierEntry(string name, int number)
+{
+    internal string Name { get; } = name;
+
+    internal int Number { get; } = number;
+
+    /// <summary>Configuration, not state: a tier that is no longer configured keeps the fallback's limits.</summary>
+    internal Tier Policy { get; set; } = new() { Name = name };
+
+    internal bool IsConfigured { get; set; }
+
+    /// <summary>Live jobs now, and ended jobs ever, by state.</summary>
+    internal long[] Counts { get; } = new long[(int)JobState.Skipped + 1];
+}
+
+/// <summary>A job type that jobs refer to, with the lanes that may run.</summary>
+internal sealed class JobTypeEntry(string name, int number)
+{
+    internal string Name { get; } = name;
+
+    internal int Number { get; } = number;
+
+    /// <summary>Configuration, not state: null when the type is no longer configured, and its jobs wait.</summary>
+    internal JobType? Policy { get; set; }
+
+    internal IndexedHeap<Lane> Ready { get; } = new();
+}
+
+/// <summary>A user with kept jobs or a used allowance.</summary>
+internal sealed class UserAccount(string id, int number)
+{
+    internal string Id { get; } = id;
+
+    internal int Number { get; } = number;
+
+    internal Limit Slots { get; } = new(LimitKind.User, id);
+
+    internal Allowance Allowance { get; } = new();
+
+    /// <summary>Newest first, linked by <see cref="Job.NextOfUser"/>.</summary>
+    internal Job? NewestJob;
+
+    internal int JobCount;
+
+    /// <summary>Answers to submissions that carried a key.</summary>
+    internal Dictionary<string, KeptAnswer>? Answers;
+}
+
+/// <summary>A project with kept jobs.</summary>
+internal sealed class Project(string id, int number, UserAccount owner)
+{
+    internal string Id { get; } = id;
+
+    internal int Number { get; } = number;
+
+    /// <summary>Who submitted its first kept job (DA-21).</summary>
+    internal UserAccount Owner { get; } = owner;
+
+    internal Limit Slots { get; } = new(LimitKind.Project, id);
+
+    internal int JobCount;
+}
+
+/// <summary>A set of resources that jobs need together, by name in ordinal order.</summary>
+internal sealed class ResourceSet(string[] names, int number, Limit[] limits)
+{
+    internal string[] Names { get; } = names;
+
+    internal int Number { get; } = number;
+
+    internal Limit[] Limits { get; } = limits;
+}
+
+/// <summary>The answer that an idempotency key stands for.</summary>
+internal sealed record KeptAnswer(UserAccount User, JobId JobId, SubmitOutcome Outcome, Instant ScheduledFor, SubmitKey Content)
+{
+    internal Instant ExpiresAt => new(Content.ExpiresMs);
+}

@@ -1,0 +1,109 @@
+using Engine.Core.Scheduling;
+
+namespace Engine.Core;
+
+/// <summary>What the core keeps of a job. Changed by <see cref="EngineCore.Apply"/> only.</summary>
+/// <remarks>
+/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once) and in two lists (all
+/// live or all ended jobs; its user's jobs), because a million waiting jobs should cost a few hundred bytes each and
+/// nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
+/// </remarks>
+internal sealed class Job : HeapNode
+{
+    internal JobId Id;
+    internal UserAccount User = null!;
+    internal Project? Project;
+    internal Lane Lane = null!;
+    internal ReadOnlyMemory<byte> Payload;
+    internal JobDetails? Details;
+
+    /// <summary>The order in which jobs were submitted, from 1; the cursor of lists.</summary>
+    internal long Sequence;
+
+    /// <summary>The order in which the job entered: the submission's, or a new one after each failed run.</summary>
+    internal long EntrySequence;
+
+    internal OrderKey Key;
+    internal Instant SubmittedAt;
+    internal Instant EnteredAt;
+
+    /// <summary>Scheduled: not before; awaiting confirmation: not after.</summary>
+    internal Instant DueAt;
+
+    internal Instant StartedAt;
+    internal Instant RunStartedAt;
+    internal Instant FinishedAt;
+    internal long RunEpoch;
+    internal long LastEventId;
+    internal int ChargedDay;
+    internal int DeferredOnDay;
+    internal int Runs;
+    internal int IterationsUsed;
+    internal int IterationsGranted;
+
+    /// <summary>The size of the last confirmed batch, 0 when none was.</summary>
+    internal int LastGrant;
+    internal ushort Boost;
+    internal JobState State;
+    internal WaitKind ScheduledWhy;
+    internal byte Priority;
+    internal byte Retries;
+    internal byte LostRuns;
+    internal sbyte StageIndex;
+    internal sbyte Progress;
+    internal bool CancelRequested;
+    internal bool IsOverdue;
+
+    internal SlotHold? Holds;
+    internal Job? Previous;
+    internal Job? Next;
+    internal Job? PreviousOfUser;
+    internal Job? NextOfUser;
+
+    internal const int NeverDeferred = int.MinValue;
+    internal const sbyte NoStage = -1;
+
+    internal JobTypeEntry Type => Lane.Type;
+
+    internal TierEntry Tier => Lane.Tier;
+
+    internal RunLease Lease => new(Id, Runs, RunEpoch);
+
+    /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
+    internal bool NeverStarted => Runs == 0;
+
+    /// <summary>Forgets everything, so that the object can stand for another job.</summary>
+    internal void Reset()
+    {
+        Invariant.Holds(HeapIndex == Outside && Holds is null);
+        Id = default;
+        User = null!;
+        Project = null;
+        Lane = null!;
+        Payload = default;
+        Details = null;
+        Sequence = EntrySequence = RunEpoch = LastEventId = 0;
+        Key = default;
+        SubmittedAt = EnteredAt = DueAt = StartedAt = RunStartedAt = FinishedAt = default;
+        ChargedDay = Runs = IterationsUsed = IterationsGranted = LastGrant = 0;
+        DeferredOnDay = NeverDeferred;
+        Boost = 0;
+        State = JobState.None;
+        ScheduledWhy = default;
+        Priority = Retries = LostRuns = 0;
+        StageIndex = NoStage;
+        Progress = -1;
+        CancelRequested = IsOverdue = false;
+        Previous = Next = PreviousOfUser = NextOfUser = null;
+    }
+}
+
+/// <summary>What only some jobs have.</summary>
+internal sealed class JobDetails
+{
+    internal string Message = "";
+    internal string? Error;
+    internal string? DebugId;
+    internal ReadOnlyMemory<byte> Result;
+    internal ReadOnlyMemory<byte> Checkpoint;
+}

@@ -1,0 +1,158 @@
+using Engine.Core.Scheduling;
+
+namespace Engine.Core;
+
+/// <summary>Moves a job from one state to another and keeps every index true: the only place that does.</summary>
+internal static class JobMoves
+{
+    /// <summary>Lets a new job in. Its fields are set, its state is not.</summary>
+    internal static void Admit(EngineState state, Job job, JobState to)
+    {
+        state.Jobs.Add(job.Id, job);
+        state.Live.Add(job);
+        job.Lane.References++;
+        job.NextOfUser = job.User.NewestJob;
+        if (job.User.NewestJob is { } newest)
+        {
+            newest.PreviousOfUser = job;
+        }
+
+        job.User.NewestJob = job;
+        job.User.JobCount++;
+        if (job.Project is { } project)
+        {
+            project.JobCount++;
+        }
+
+        Move(state, job, to);
+    }
+
+    internal static void Move(EngineState state, Job job, JobState to)
+    {
+        Invariant.Holds(JobTransitions.Allows(job.State, to));
+
+        // Slots first: leaving the lane lets in those who wait for what is left of them.
+        if (to == JobState.Running)
+        {
+            TakeSlots(state, job);
+        }
+
+        Leave(state, job);
+        if (job.State != JobState.None)
+        {
+            state.Counts[(int)job.State]--;
+            job.Tier.Counts[(int)job.State]--;
+        }
+
+        job.State = to;
+        job.Tier.Counts[(int)to]++;
+        if (to.IsFinal)
+        {
+            state.Live.Remove(job);
+            state.Ended.Add(job);
+            job.FinishedAt = state.Now;
+            job.DueAt = default;
+        }
+        else
+        {
+            state.Counts[(int)to]++;
+            Enter(state, job);
+        }
+    }
+
+    /// <summary>Gives a scheduled job another instant.</summary>
+    internal static void Reschedule(EngineState state, Job job, Instant dueAt)
+    {
+        Invariant.Holds(job.State == JobState.Scheduled);
+        Leave(state, job);
+        job.DueAt = dueAt;
+        Enter(state, job);
+    }
+
+    /// <summary>Takes scheduled jobs whose instant has come to those that only wait for room.</summary>
+    internal static void MarkOverdue(EngineState state, Job job)
+    {
+        state.Due.Remove(job);
+        job.IsOverdue = true;
+        state.Overdue.Add(KeyOf(state, job), job);
+    }
+
+    /// <summary>The job's place in the queue, by the order that is in force.</summary>
+    internal static OrderKey KeyOf(EngineState state, Job job) => OrderKey.For(
+        state.Ordering, job.Boost, job.Priority, job.EntrySequence, job.EnteredAt.Ms, state.HeadStartMs);
+
+    private static void Enter(EngineState state, Job job)
+    {
+        switch (job.State)
+        {
+            case JobState.Queued:
+                job.DueAt = default;
+                job.Key = KeyOf(state, job);
+                state.Positions.Add(job.Key);
+                LaneBoard.Add(job);
+                break;
+            case JobState.Scheduled or JobState.AwaitingConfirmation:
+                state.Due.Add(DueKey(job), job);
+                break;
+            case JobState.Running:
+                // The deadline follows as soon as somebody holds the run; until then it must not pass.
+                state.Leases.Add(LeaseKey(job, long.MaxValue), job);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static void Leave(EngineState state, Job job)
+    {
+        switch (job.State)
+        {
+            case JobState.Queued:
+                state.Positions.Remove(job.Key);
+                LaneBoard.Remove(job);
+                break;
+            case JobState.Scheduled or JobState.AwaitingConfirmation:
+                (job.IsOverdue ? state.Overdue : state.Due).Remove(job);
+                job.IsOverdue = false;
+                break;
+            case JobState.Running:
+                state.Leases.Remove(job);
+                ReleaseSlots(state, job);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>Lets the lease of an open run end at a monotonic time.</summary>
+    internal static void Lease(EngineState state, Job job, long deadlineMs) =>
+        state.Leases.Move(job, LeaseKey(job, deadlineMs));
+
+    private static OrderKey LeaseKey(Job job, long deadlineMs) => new((ulong)deadlineMs, (ulong)job.Sequence);
+
+    private static OrderKey DueKey(Job job) => new((ulong)job.DueAt.Ms, (ulong)job.Sequence);
+
+    private static void TakeSlots(EngineState state, Job job)
+    {
+        foreach (var limit in job.Lane.Limits)
+        {
+            var hold = state.NewHold();
+            hold.Job = job;
+            hold.NextOfJob = job.Holds;
+            job.Holds = hold;
+            limit.Take(hold);
+        }
+    }
+
+    private static void ReleaseSlots(EngineState state, Job job)
+    {
+        while (job.Holds is { } hold)
+        {
+            job.Holds = hold.NextOfJob;
+            var limit = hold.Limit!;
+            limit.Release(hold);
+            state.Recycle(hold);
+            LaneBoard.SlotFreed(limit);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+namespace Engine.Core.Rules;
+
+/// <summary>Forgets ended jobs, the oldest first, when they are too old or too many. Jobs that have not ended are never
+/// forgotten (DA-19).</summary>
+internal static class Retaining
+{
+    // Bounds what one step does; the rest follows in the next.
+    private const int MaxPurgedAtOnce = 4096;
+
+    internal static void Decide(EngineCore core)
+    {
+        var state = core.State;
+        int count = Math.Max(0, state.Ended.Count - core.Settings.RetentionCount);
+        if (count == 0 && !IsExpired(core, state.Ended.First))
+        {
+            return;
+        }
+
+        var job = state.Ended.First;
+        for (int i = 0; i < count && job is not null; i++)
+        {
+            job = job.Next;
+        }
+
+        while (IsExpired(core, job) && count < MaxPurgedAtOnce)
+        {
+            job = job!.Next;
+            count++;
+        }
+
+        core.Emit(new JobEvent { Kind = EventKind.JobsPurged, Count = Math.Min(count, MaxPurgedAtOnce) });
+    }
+
+    internal static Job? ApplyPurged(EngineCore core, in JobEvent e)
+    {
+        var state = core.State;
+        for (int i = 0; i < e.Count; i++)
+        {
+            var job = state.Ended.First;
+            Invariant.Holds(job is not null);
+            core.Sink.Forgotten(job.Id);
+            state.Forget(job);
+        }
+
+        state.ForgetIdleUsers();
+        return null;
+    }
+
+    /// <summary>When the oldest ended job is to be forgotten.</summary>
+    internal static Instant NextDue(EngineCore core) =>
+        core.State.Ended.First is { } oldest ? oldest.FinishedAt.Add(core.Settings.RetentionTime) : Instant.Never;
+
+    private static bool IsExpired(EngineCore core, Job? job) =>
+        job is not null && job.FinishedAt.Add(core.Settings.RetentionTime) <= core.State.Now;
+}

@@ -1,0 +1,286 @@
+using System.Globalization;
+
+namespace Engine.Core.Rules;
+
+/// <summary>A request that was checked field by field, as the core decides on it.</summary>
+internal readonly record struct Submission(
+    JobId Id,
+    string Type,
+    string UserId,
+    string? ProjectId,
+    string? Tier,
+    int Priority,
+    ReadOnlyMemory<byte> Payload,
+    string[]? Resources,
+    string? Key,
+    UInt128 Fingerprint);
+
+/// <summary>Admission: repeated key, type, ownership, allowance and cap are one decision at one instant (DA-1 to DA-4,
+/// DA-20: there is no other way in).</summary>
+internal static class Submitting
+{
+    internal static SubmitResult Decide(EngineCore core, in Submission submission)
+    {
+        var state = core.State;
+        state.Users.TryGetValue(submission.UserId, out var user);
+        if (submission.Key is { } key && KeptFor(user, key, state.Now) is { } kept)
+        {
+            return kept.Content.Fingerprint == submission.Fingerprint
+                ? Repeat(kept)
+                : Refuse(RefusalReason.IdempotencyKeyReused,
+                    "The idempotency key was used with another request.", nameof(JobRequest.IdempotencyKey));
+        }
+
+        if (Objection(core, submission, user) is { } objection)
+        {
+            return new SubmitResult { Outcome = SubmitOutcome.Refused, Refusal = objection };
+        }
+
+        var tier = core.TierFor(submission.Tier);
+        var submitted = new JobEvent
+        {
+            Kind = EventKind.JobSubmitted,
+            JobId = submission.Id,
+            Type = submission.Type,
+            User = submission.UserId,
+            Project = submission.ProjectId,
+            Tier = tier.Name,
+            Resources = ResourcesOf(core, submission),
+            Priority = submission.Priority,
+            Boost = tier.Boost,
+            Payload = submission.Payload,
+            Count = Math.Min(tier.IterationDepth, tier.IterationCap),
+        };
+
+        int today = state.Now.Day;
+        if ((user?.Allowance.ChargedTo(today) ?? 0) < tier.DailyLimit)
+        {
+            if (state.Queued >= core.Settings.GlobalCap)
+            {
+                return RefuseFullQueue(core, tier);
+            }
+
+            submitted.State = JobState.Queued;
+            submitted.Day = today;
+        }
+        else if (user!.Allowance.FirstDayWithRoom(today, tier.DailyLimit, core.Settings.MaxDaysAhead) is { } day)
+        {
+            submitted.State = JobState.Scheduled;
+            submitted.Day = day;
+            submitted.DueMs = Releasing.DueOn(day, submission.Id, core.Settings).Ms;
+            submitted.Why = WaitKind.DailyAllowance;
+            submitted.Message = day == today + 1
+                ? "Scheduled for tomorrow"
+                : string.Create(CultureInfo.InvariantCulture,
+                    $"Scheduled for {Instant.StartOf(day).ToDateTimeOffset():yyyy-MM-dd}");
+        }
+        else
+        {
+            return new SubmitResult
+            {
+                Outcome = SubmitOutcome.Refused,
+                Refusal = new Refusal
+                {
+                    Reason = RefusalReason.ScheduleFull,
+                    Message = string.Create(CultureInfo.InvariantCulture,
+                        $"Every day up to {core.Settings.MaxDaysAhead} days ahead is full for this user."),
+                    Limit = tier.DailyLimit,
+                    RetryAfter = state.Now.NextMidnight.Since(state.Now),
+                },
+                Usage = Viewing.UsageOf(core, user, tier, iterationsUsed: 0),
+            };
+        }
+
+        core.Emit(submitted);
+        return Answer(core, state.Jobs[submission.Id], submission);
+    }
+
+    internal static Job ApplySubmitted(EngineCore core, in JobEvent e)
+    {
+        var state = core.State;
+        var user = state.UserOf(e.User!);
+        var project = e.Project is null ? null : state.ProjectOf(e.Project, user);
+        var job = state.NewJob();
+        job.Id = e.JobId;
+        job.User = user;
+        job.Project = project;
+        job.Lane = state.LaneOf(core.TypeEntry(e.Type!), core.TierEntry(e.Tier!), user, project, e.Resources);
+        job.Payload = e.Payload;
+        job.Sequence = job.EntrySequence = ++state.LastSequence;
+        job.SubmittedAt = job.EnteredAt = state.Now;
+        job.Priority = (byte)e.Priority;
+        job.Boost = (ushort)e.Boost;
+        job.DueAt = new Instant(e.DueMs);
+        job.ScheduledWhy = e.Why;
+        job.ChargedDay = e.Day;
+        job.IterationsGranted = e.Count;
+        if (e.Message is not null)
+        {
+            job.Details = new JobDetails { Message = e.Message };
+        }
+
+        int today = state.Now.Day;
+        user.Allowance.Charge(e.Day, today);
+        if (e.Day != today)
+        {
+            user.Allowance.Defer(today, today);
+            job.DeferredOnDay = today;
+        }
+
+        JobMoves.Admit(state, job, e.State);
+        return job;
+    }
+
+    internal static Job ApplyAnswer(EngineCore core, in JobEvent e)
+    {
+        var state = core.State;
+        while (state.Answers.TryPeek(out var oldest) && oldest.ExpiresAt <= state.Now)
+        {
+            state.Answers.Dequeue();
+            if (oldest.User.Answers is { } answers
+                && answers.TryGetValue(oldest.Content.Key, out var current) && ReferenceEquals(current, oldest))
+            {
+                answers.Remove(oldest.Content.Key);
+            }
+
+            if (oldest.User.JobCount == 0)
+            {
+                state.NoteIdle(oldest.User);
+            }
+        }
+
+        var job = core.JobOf(e);
+        var outcome = job.State == JobState.Scheduled ? SubmitOutcome.Scheduled : SubmitOutcome.Queued;
+        var kept = new KeptAnswer(job.User, job.Id, outcome, job.DueAt, e.Answer!);
+        state.Answers.Enqueue(kept);
+        (job.User.Answers ??= new(StringComparer.Ordinal))[e.Answer!.Key] = kept;
+        return job;
+    }
+
+    private static KeptAnswer? KeptFor(UserAccount? user, string key, Instant now) =>
+        user?.Answers is { } answers && answers.TryGetValue(key, out var kept) && now < kept.ExpiresAt ? kept : null;
+
+    private static Refusal? Objection(EngineCore core, in Submission submission, UserAccount? user)
+    {
+        if (!core.State.Types.TryGetValue(submission.Type, out var type) || type.Policy is null)
+        {
+            string known = string.Join(", ", core.Settings.Types.Select(known => known.Name));
+            return new Refusal
+            {
+                Reason = RefusalReason.UnknownType,
+                Field = nameof(JobRequest.Type),
+                Message = $"There is no job type '{submission.Type}'. Known types: {(known.Length == 0 ? "none" : known)}.",
+            };
+        }
+
+        foreach (string resource in submission.Resources ?? [])
+        {
+            if (!core.Settings.Resources.ContainsKey(resource))
+            {
+                return new Refusal
+                {
+                    Reason = RefusalReason.Invalid,
+                    Field = nameof(JobRequest.Resources),
+                    Message = $"There is no resource '{resource}'.",
+                };
+            }
+        }
+
+        if (submission.ProjectId is { } id && !core.Settings.SharedProjects
+            && core.State.Projects.TryGetValue(id, out var project) && !ReferenceEquals(project.Owner, user))
+        {
+            return new Refusal
+            {
+                Reason = RefusalReason.ProjectNotOwned,
+                Field = nameof(JobRequest.ProjectId),
+                Message = "Project not found.",
+            };
+        }
+
+        return core.State.Jobs.ContainsKey(submission.Id)
+            ? new Refusal
+            {
+                Reason = RefusalReason.DuplicateId,
+                Field = nameof(JobRequest.Id),
+                Message = "A job with this id exists.",
+            }
+            : null;
+    }
+
+    private static string[]? ResourcesOf(EngineCore core, in Submission submission)
+    {
+        var ofType = core.State.Types[submission.Type].Policy!.Resources;
+        if (ofType.Count == 0)
+        {
+            return submission.Resources;
+        }
+
+        // Sorted and distinct, so that equal needs share a lane whatever order they were named in.
+        return [.. new SortedSet<string>(ofType.Concat(submission.Resources ?? []), StringComparer.Ordinal)];
+    }
+
+    private static SubmitResult Answer(EngineCore core, Job job, in Submission submission)
+    {
+        bool queued = job.State == JobState.Queued;
+        long position = queued ? core.State.Positions.RankOf(job.Key) : 0;
+        WaitEstimate? estimate = queued
+            ? core.Estimator.Estimate(job.Tier.Policy, position, core.Settings.Workers)
+            : null;
+        var usage = Viewing.UsageOf(core, job.User, job.Tier.Policy, iterationsUsed: 0);
+        if (submission.Key is { } key)
+        {
+            long expires = core.State.Now.Add(core.Settings.IdempotencyWindow).Ms;
+            core.Emit(new JobEvent
+            {
+                Kind = EventKind.AnswerKept,
+                JobId = job.Id,
+                Answer = new SubmitKey(key, submission.Fingerprint, expires, position, estimate, usage),
+            });
+        }
+
+        return new SubmitResult
+        {
+            Outcome = queued ? SubmitOutcome.Queued : SubmitOutcome.Scheduled,
+            JobId = job.Id,
+            Position = position,
+            Estimate = estimate,
+            ScheduledFor = queued ? null : job.DueAt.ToDateTimeOffset(),
+            Usage = usage,
+        };
+    }
+
+    private static SubmitResult Repeat(KeptAnswer kept) => new()
+    {
+        Outcome = kept.Outcome,
+        JobId = kept.JobId,
+        Position = kept.Content.Position,
+        Estimate = kept.Content.Estimate,
+        ScheduledFor = kept.Outcome == SubmitOutcome.Scheduled ? kept.ScheduledFor.ToDateTimeOffset() : null,
+        Usage = kept.Content.Usage,
+        Repeated = true,
+    };
+
+    private static SubmitResult RefuseFullQueue(EngineCore core, Tier tier)
+    {
+        // The documented wait: until the excess and one more have been worked off by one worker (DA-25, 1.7).
+        long excess = core.State.Queued - core.Settings.GlobalCap + 1;
+        long minutes = Math.Max(1, core.Estimator.Estimate(tier, excess, workers: 1).Seconds / 60);
+        return new SubmitResult
+        {
+            Outcome = SubmitOutcome.Refused,
+            Refusal = new Refusal
+            {
+                Reason = RefusalReason.GlobalCapReached,
+                Message = string.Create(CultureInfo.InvariantCulture, $"System busy. Try again in {minutes} minutes."),
+                Limit = core.Settings.GlobalCap,
+                RetryAfter = TimeSpan.FromMinutes(minutes),
+            },
+        };
+    }
+
+    private static SubmitResult Refuse(RefusalReason reason, string message, string field) => new()
+    {
+        Outcome = SubmitOutcome.Refused,
+        Refusal = new Refusal { Reason = reason, Message = message, Field = field },
+    };
+}

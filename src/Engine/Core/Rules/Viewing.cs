@@ -1,0 +1,225 @@
+namespace Engine.Core.Rules;
+
+/// <summary>Reads state for people. Changes nothing.</summary>
+internal static class Viewing
+{
+    /// <summary>A job, with everything that can be said about it now.</summary>
+    /// <param name="core">The core.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="forOperator">Whether other users' jobs may be named in the answer (W6).</param>
+    internal static JobView View(EngineCore core, Job job, bool forOperator)
+    {
+        bool queued = job.State == JobState.Queued;
+        long position = queued ? core.State.Positions.RankOf(job.Key) : 0;
+        var details = job.Details;
+        var (status, label) = StatusOf(job);
+        return new JobView
+        {
+            Id = job.Id,
+            Type = job.Type.Name,
+            UserId = job.User.Id,
+            ProjectId = job.Project?.Id,
+            Tier = job.Tier.Name,
+            Priority = job.Priority,
+            State = job.State,
+            Status = status,
+            StatusLabel = label,
+            Message = details?.Message ?? "",
+            Payload = job.Payload,
+            Position = position,
+            Estimate = queued ? core.Estimator.Estimate(job.Tier.Policy, position, core.Settings.Workers) : null,
+            WaitingFor = WhyWaiting(core, job, forOperator),
+            ScheduledFor = job.State == JobState.Scheduled ? job.DueAt.ToDateTimeOffset() : null,
+            SubmittedAt = job.SubmittedAt.ToDateTimeOffset(),
+            StartedAt = job.Runs > 0 ? job.StartedAt.ToDateTimeOffset() : null,
+            FinishedAt = job.State.IsFinal ? job.FinishedAt.ToDateTimeOffset() : null,
+            Runs = job.Runs,
+            CancelRequested = job.CancelRequested && !job.State.IsFinal,
+            ProgressPercent = job.Progress >= 0 ? job.Progress : null,
+            Result = details?.Result ?? default,
+            Error = details?.Error,
+            DebugId = details?.DebugId,
+            IterationsGranted = job.IterationsGranted,
+            ConfirmBefore = job.State == JobState.AwaitingConfirmation ? job.DueAt.ToDateTimeOffset() : null,
+            Usage = UsageOf(core, job.User, job.Tier.Policy, job.IterationsUsed),
+            LastEventId = job.LastEventId,
+        };
+    }
+
+    /// <summary>The run that a claim hands out.</summary>
+    internal static ClaimedRun RunOf(Job job) => new()
+    {
+        Lease = job.Lease,
+        Type = job.Type.Name,
+        UserId = job.User.Id,
+        ProjectId = job.Project?.Id,
+        Tier = job.Tier.Name,
+        Payload = job.Payload,
+        Checkpoint = job.Details?.Checkpoint ?? default,
+        IterationsUsed = job.IterationsUsed,
+        Timeout = job.Type.Policy?.Timeout ?? TimeSpan.FromHours(1),
+    };
+
+    /// <summary>What people are shown: the stage for a type with a pipeline, else the state (design 4, A-T16).</summary>
+    internal static (string Status, string Label) StatusOf(Job job)
+    {
+        if (job.Type.Policy?.Pipeline is not { } pipeline)
+        {
+            return (job.State.WireName, LabelOf(job.State));
+        }
+
+        var stage = job.State switch
+        {
+            JobState.Running or JobState.AwaitingConfirmation =>
+                pipeline.Stages[Math.Clamp(job.StageIndex, 0, pipeline.Stages.Count - 1)],
+            JobState.Completed => pipeline.Completed,
+            JobState.Failed or JobState.Cancelled or JobState.Skipped => pipeline.Failed,
+            JobState.None or JobState.Scheduled or JobState.Queued => null,
+        };
+        return stage is null ? (job.State.WireName, LabelOf(job.State)) : (stage.Name, stage.Label);
+    }
+
+    internal static UsageCounters UsageOf(EngineCore core, UserAccount? user, Tier tier, int iterationsUsed)
+    {
+        var now = core.State.Now;
+        int used = user?.Allowance.UsedOn(now.Day) ?? 0;
+        return new UsageCounters(
+            used,
+            Math.Max(0, tier.DailyLimit - used),
+            iterationsUsed,
+            Math.Max(0, tier.IterationCap - iterationsUsed),
+            now.NextMidnight.ToDateTimeOffset());
+    }
+
+    /// <summary>A page of a user's jobs, newest first.</summary>
+    internal static JobPage List(EngineCore core, JobQuery query)
+    {
+        var views = new List<JobView>();
+        core.State.Users.TryGetValue(query.UserId, out var user);
+        for (var job = user?.NewestJob; job is not null; job = job.NextOfUser)
+        {
+            if (job.Sequence >= (query.Cursor ?? long.MaxValue) || (query.State is { } state && job.State != state))
+            {
+                continue;
+            }
+
+            if (views.Count == query.Limit)
+            {
+                return new JobPage(views, core.State.Jobs[views[^1].Id].Sequence);
+            }
+
+            views.Add(View(core, job, forOperator: false));
+        }
+
+        return new JobPage(views, null);
+    }
+
+    internal static QueueSummary Summarize(EngineCore core)
+    {
+        var state = core.State;
+        return new QueueSummary
+        {
+            Queued = state.Queued,
+            Running = state.Counts[(int)JobState.Running],
+            Scheduled = state.Counts[(int)JobState.Scheduled],
+            AwaitingConfirmation = state.Counts[(int)JobState.AwaitingConfirmation],
+            GlobalCap = core.Settings.GlobalCap,
+            Stale = CountStale(core),
+            Tiers =
+            [
+                .. core.Settings.Tiers.Select(tier => TierOf(core, state.Tiers[tier.Name])),
+                .. state.Tiers.Values
+                    .Where(entry => !entry.IsConfigured && entry.Counts.Any(count => count > 0))
+                    .OrderBy(entry => entry.Number)
+                    .Select(entry => TierOf(core, entry)),
+            ],
+        };
+    }
+
+    /// <summary>Jobs that have not ended and are older than they should be; the oldest come first in the list of live
+    /// jobs, so that only stale ones are looked at.</summary>
+    internal static long CountStale(EngineCore core)
+    {
+        long count = 0;
+        var job = core.State.Live.First;
+        while (job is not null && core.State.Now.Since(job.SubmittedAt) > core.Settings.StaleAfter)
+        {
+            count++;
+            job = job.Next;
+        }
+
+        return count;
+    }
+
+    private static TierSummary TierOf(EngineCore core, TierEntry entry) => new(
+        entry.Name,
+        entry.Counts[(int)JobState.Scheduled],
+        entry.Counts[(int)JobState.Queued],
+        entry.Counts[(int)JobState.Running],
+        entry.Counts[(int)JobState.AwaitingConfirmation],
+        entry.Counts[(int)JobState.Completed],
+        entry.Counts[(int)JobState.Failed],
+        entry.Counts[(int)JobState.Cancelled],
+        core.Estimator.Estimate(entry.Policy, core.State.Queued + 1, core.Settings.Workers));
+
+    private static WaitReason? WhyWaiting(EngineCore core, Job job, bool forOperator)
+    {
+        var state = core.State;
+        switch (job.State)
+        {
+            case JobState.Queued when job.Lane.FullLimit is { } limit:
+                var kind = limit.Kind switch
+                {
+                    Scheduling.LimitKind.User => WaitKind.UserSlots,
+                    Scheduling.LimitKind.Project => WaitKind.ProjectSlots,
+                    Scheduling.LimitKind.Resource => WaitKind.Resource,
+                };
+                var holder = limit.LongestHolder;
+                bool mayName = forOperator || ReferenceEquals(holder?.User, job.User);
+                return new WaitReason(
+                    kind, limit.Name, limit.Used, limit.CapacityFor(job.Tier), mayName ? holder?.Id : null);
+            case JobState.Queued:
+                return new WaitReason(
+                    WaitKind.Worker, job.Type.Name, state.Counts[(int)JobState.Running], core.Settings.Workers);
+            case JobState.Scheduled when job.IsOverdue || job.ScheduledWhy == WaitKind.GlobalCap:
+                return new WaitReason(WaitKind.GlobalCap, "queue", state.Queued, core.Settings.GlobalCap);
+            case JobState.Scheduled when job.ScheduledWhy == WaitKind.DailyAllowance:
+                int limitOfDay = job.Tier.Policy.DailyLimit;
+                return new WaitReason(
+                    WaitKind.DailyAllowance,
+                    job.User.Id,
+                    job.User.Allowance.ChargedTo(state.Now.Day),
+                    limitOfDay,
+                    Until: job.DueAt.ToDateTimeOffset());
+            case JobState.Scheduled:
+                return new WaitReason(
+                    job.ScheduledWhy,
+                    job.Type.Name,
+                    job.Retries,
+                    job.Type.Policy?.MaxRetries ?? 0,
+                    Until: job.DueAt.ToDateTimeOffset());
+            case JobState.AwaitingConfirmation:
+                return new WaitReason(
+                    WaitKind.Confirmation,
+                    job.User.Id,
+                    job.IterationsUsed,
+                    job.IterationsGranted,
+                    Until: job.DueAt.ToDateTimeOffset());
+            default:
+                return null;
+        }
+    }
+
+    private static string LabelOf(JobState state) => state switch
+    {
+        JobState.None => "",
+        JobState.Scheduled => "Scheduled",
+        JobState.Queued => "Queued...",
+        JobState.Running => "Running...",
+        JobState.AwaitingConfirmation => "Awaiting confirmation",
+        JobState.Completed => "Completed",
+        JobState.Failed => "Failed",
+        JobState.Cancelled => "Cancelled",
+        JobState.Skipped => "Skipped",
+    };
+}

@@ -1,0 +1,154 @@
+namespace Engine.Core.Scheduling;
+
+/// <summary>Knows which lane runs next, without ever looking at one that cannot.</summary>
+/// <remarks>
+/// <para>A lane with waiting jobs is in exactly one place: in the heap of its job type, or parked on a full limit. A lane
+/// is found blocked only when it comes first, and then parks, so the work is paid by the claim that passed it.</para>
+/// <para>The rule that makes waking one lane enough: for every limit with room and every (type, tier) with lanes parked
+/// on it, a lane of that type and tier with that limit is in its heap with a key no worse than the best parked one. A
+/// freed slot, a claim, a cancelled or blocked representative each restore it in O(log n) (design 4; the property tests
+/// against the naive model find the case that was forgotten).</para>
+/// </remarks>
+internal static class LaneBoard
+{
+    /// <summary>Takes a job into its lane.</summary>
+    internal static void Add(Job job)
+    {
+        var lane = job.Lane;
+        lane.Jobs.Add(job.Key, job);
+        if (!ReferenceEquals(lane.Jobs.First, job))
+        {
+            return;
+        }
+
+        // A new head: the lane competes with a better key than before, or for the first time.
+        if (lane.Jobs.Count == 1)
+        {
+            lane.Type.Ready.Add(job.Key, lane);
+        }
+        else if (lane.ParkedOn is not { } limit)
+        {
+            lane.Type.Ready.Move(lane, job.Key);
+        }
+        else if (limit.HasRoomFor(lane.Tier))
+        {
+            Unpark(lane, limit.GroupFor(lane.Type, lane.Tier));
+        }
+        else
+        {
+            limit.GroupFor(lane.Type, lane.Tier).Lanes.Move(lane, job.Key);
+        }
+    }
+
+    /// <summary>Takes a job out of its lane, to run it or because it no longer waits.</summary>
+    internal static void Remove(Job job)
+    {
+        var lane = job.Lane;
+        bool wasHead = ReferenceEquals(lane.Jobs.First, job);
+        lane.Jobs.Remove(job);
+        if (!wasHead)
+        {
+            return;
+        }
+
+        var home = lane.ParkedOn is { } limit ? limit.GroupFor(lane.Type, lane.Tier).Lanes : lane.Type.Ready;
+        bool wasReady = lane.ParkedOn is null;
+        if (lane.Jobs.Count == 0)
+        {
+            home.Remove(lane);
+            lane.ParkedOn = null;
+        }
+        else
+        {
+            home.Move(lane, lane.Jobs.FirstKey);
+        }
+
+        if (wasReady)
+        {
+            WakeInPlaceOf(lane, except: null);
+        }
+    }
+
+    /// <summary>The lane whose head runs next on a worker for <paramref name="types"/>, or null when nothing can.</summary>
+    internal static Lane? FindNext(ReadOnlySpan<JobTypeEntry> types)
+    {
+        while (true)
+        {
+            Lane? best = null;
+            OrderKey bestKey = default;
+            foreach (var type in types)
+            {
+                if (type.Ready.Count > 0 && (best is null || type.Ready.FirstKey < bestKey))
+                {
+                    best = type.Ready.First;
+                    bestKey = type.Ready.FirstKey;
+                }
+            }
+
+            if (best?.FullLimit is not { } full)
+            {
+                return best;
+            }
+
+            Park(best, full);
+        }
+    }
+
+    /// <summary>A slot of <paramref name="limit"/> was given back: lets in the best lane of each group that it was full for.</summary>
+    internal static void SlotFreed(Limit limit)
+    {
+        foreach (var group in limit.Groups)
+        {
+            int capacity = limit.CapacityFor(group.Tier);
+            if (limit.Used + 1 >= capacity && limit.Used < capacity && group.Lanes.Count > 0)
+            {
+                Unpark(group.Lanes.First, group);
+            }
+        }
+    }
+
+    /// <summary>The capacities of <paramref name="limit"/> may have risen: lets in the best lane of each group with room.</summary>
+    internal static void CapacityChanged(Limit limit)
+    {
+        foreach (var group in limit.Groups)
+        {
+            if (group.Lanes.Count > 0 && limit.HasRoomFor(group.Tier))
+            {
+                Unpark(group.Lanes.First, group);
+            }
+        }
+    }
+
+    private static void Park(Lane lane, Limit full)
+    {
+        lane.Type.Ready.Remove(lane);
+        full.GroupFor(lane.Type, lane.Tier).Lanes.Add(lane.Jobs.FirstKey, lane);
+        lane.ParkedOn = full;
+        WakeInPlaceOf(lane, except: full);
+    }
+
+    private static void Unpark(Lane lane, ParkGroup group)
+    {
+        group.Lanes.Remove(lane);
+        lane.ParkedOn = null;
+        lane.Type.Ready.Add(lane.Jobs.FirstKey, lane);
+    }
+
+    // The lane may have stood in for lanes parked on its limits; where it no longer does, the best of them takes over.
+    private static void WakeInPlaceOf(Lane lane, Limit? except)
+    {
+        bool stillReady = lane.ParkedOn is null && lane.Jobs.Count > 0;
+        foreach (var limit in lane.Limits)
+        {
+            if (ReferenceEquals(limit, except)
+                || limit.GroupOf(lane.Type, lane.Tier) is not { Lanes.Count: > 0 } group
+                || !limit.HasRoomFor(lane.Tier)
+                || (stillReady && lane.Jobs.FirstKey < group.Lanes.FirstKey))
+            {
+                continue;
+            }
+
+            Unpark(group.Lanes.First, group);
+        }
+    }
+}
