@@ -1,5 +1,12 @@
+using Engine.Core;
+using Engine.Core.Rules;
+using Engine.Diagnostics;
+using Engine.Estimation;
+using Engine.Hosting;
 using Engine.Runtime;
 using Engine.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine;
 
@@ -11,46 +18,227 @@ namespace Engine;
 /// </remarks>
 public sealed class JobEngine : IRunReporter, IAsyncDisposable
 {
+    private readonly IJournal _journal;
+    private readonly IWaitEstimator _estimator;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Inbox _inbox;
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private JobEngineOptions _options;
+    private LoopThread? _loop;
+    private int _health = (int)EngineHealth.Starting;
+
+    /// <summary>Makes an engine that decides nothing before <see cref="StartAsync"/>.</summary>
+    /// <param name="options">The settings; checked here.</param>
+    /// <param name="journal">Where events are kept; the engine disposes it.</param>
+    /// <param name="time">The only clock.</param>
+    /// <param name="estimator">Guesses waits; by default the documented formula.</param>
+    /// <param name="logger">Where the engine says what an operator should know.</param>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">A setting breaks its rule.</exception>
+    public JobEngine(
+        JobEngineOptions options,
+        IJournal journal,
+        TimeProvider time,
+        IWaitEstimator? estimator = null,
+        ILogger<JobEngine>? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(journal);
+        ArgumentNullException.ThrowIfNull(time);
+        OptionsRules.Check(options);
+        _options = OptionsRules.Copy(options);
+        _journal = journal;
+        _time = time;
+        _estimator = estimator ?? new MovingAverageEstimator();
+        _logger = logger ?? NullLogger<JobEngine>.Instance;
+        _inbox = new Inbox(options.InboxCapacity);
+    }
+
     /// <summary>Whether the engine has started and its storage is sound.</summary>
-    public EngineHealth Health => throw new NotImplementedException();
+    public EngineHealth Health => (EngineHealth)Volatile.Read(ref _health);
 
     /// <summary>What acknowledged work survives.</summary>
-    public Durability Durability => throw new NotImplementedException();
+    public Durability Durability => _journal.Durability;
 
     /// <summary>Completes when the engine has stopped, with the exception that stopped it if it was one.</summary>
-    public Task Stopped => throw new NotImplementedException();
+    public Task Stopped => _stopped.Task;
+
+    /// <summary>Told of runs that should stop; set by the worker pool before the start.</summary>
+    internal Action<RunLease>? StopRun { get; set; }
+
+    /// <summary>Told of jobs that are forgotten; set by the host of the run logs before the start.</summary>
+    internal Action<JobId>? Forget { get; set; }
+
+    /// <summary>The settings in force.</summary>
+    internal JobEngineOptions Options => _options;
+
+    internal TimeProvider Time => _time;
+
+    internal EngineMetrics Metrics { get; } = new();
 
     /// <summary>Acquires the journal, replays it, ends the runs that lost their worker, and starts to decide.</summary>
     /// <exception cref="JournalException">The journal is locked or damaged; nothing was changed.</exception>
-    public ValueTask StartAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="InvalidOperationException">The engine was started before.</exception>
+    public async ValueTask StartAsync(CancellationToken cancellationToken = default)
+    {
+        if (_loop is not null)
+        {
+            throw new InvalidOperationException("The engine was started before.");
+        }
 
-    /// <summary>Refuses new work, lets running handlers end until <paramref name="cancellationToken"/> is set, then stops.
-    /// Runs still open are found lost, and queued again, at the next start.</summary>
-    public ValueTask StopAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+        long started = _time.GetTimestamp();
+        var writer = new BatchWriter();
+        var core = new EngineCore(EngineSettings.From(_options), _estimator, writer);
+        var ownership = await _journal.AcquireAsync(cancellationToken).ConfigureAwait(false);
+        var report = await Recovery.ReplayAsync(core, _journal, ownership, cancellationToken).ConfigureAwait(false);
+        Forgotten(writer.Batch.Forgotten);
+        _logger.Recovered(
+            report.Events,
+            report.Frames,
+            (long)_time.GetElapsedTime(started).TotalMilliseconds,
+            core.State.Live.Count,
+            core.State.Ended.Count);
+
+        var feed = new LiveFeed();
+        feed.StartAfter(core.State.LastEventId);
+        var context = new LoopContext(core, feed);
+        var loop = new CommandLoop(core, writer, context, _inbox, _journal, ownership, _time, Metrics, _logger)
+        {
+            StopRun = StopRun,
+            Forget = Forget,
+        };
+        _loop = new LoopThread(loop, _inbox, _time, OnEnded);
+        _loop.Start();
+
+        // Answered when the first batch, which ends the lost runs, is durable.
+        await AskAsync(static _ => true, cancellationToken).ConfigureAwait(false);
+        Interlocked.CompareExchange(ref _health, (int)EngineHealth.Running, (int)EngineHealth.Starting);
+        _logger.Started(ownership.Epoch, _journal.Durability);
+    }
+
+    /// <summary>Refuses new work and stops. Runs still open are found lost, and queued again, at the next start; a worker
+    /// pool added with <c>AddEngine</c> lets its handlers end first.</summary>
+    public async ValueTask StopAsync(CancellationToken cancellationToken = default)
+    {
+        if (_loop is null)
+        {
+            return;
+        }
+
+        if (!_stopped.Task.IsCompleted)
+        {
+            await DrainAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await AskAsync(static loop => loop.IsEnding = true, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (EngineStoppedException)
+            {
+                // It stopped by itself meanwhile; the task below says why.
+            }
+        }
+
+        await _stopped.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses new work and hands none out; what runs may still end.</summary>
+    internal async ValueTask DrainAsync(CancellationToken cancellationToken)
+    {
+        Interlocked.CompareExchange(ref _health, (int)EngineHealth.Stopping, (int)EngineHealth.Running);
+        try
+        {
+            await AskAsync(static loop => loop.IsStopping = true, cancellationToken).ConfigureAwait(false);
+        }
+        catch (EngineStoppedException)
+        {
+            // Nothing is handed out any more either way.
+        }
+    }
 
     /// <summary>Submits a job. Whether it is queued, scheduled or refused is one decision.</summary>
-    public ValueTask<SubmitResult> SubmitAsync(JobRequest request, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<SubmitResult> SubmitAsync(JobRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (RequestRules.Objection(request, _options) is { } refusal)
+        {
+            return new(new SubmitResult { Outcome = SubmitOutcome.Refused, Refusal = refusal });
+        }
+
+        var operation = SubmitOperation.Pool.Rent();
+        operation.Submission = new Submission(
+            request.Id ?? JobId.New(_time),
+            request.Type,
+            request.UserId,
+            request.ProjectId,
+            request.Tier,
+            request.Priority,
+            request.Payload,
+            RequestRules.SortedResources(request),
+            request.IdempotencyKey,
+            request.IdempotencyKey is null ? default : RequestRules.Fingerprint(request));
+        return SendAsync(operation, cancellationToken);
+    }
 
     /// <summary>Shows a job, or null when there is none of this id, or it is not <paramref name="userId"/>'s (LA-21).</summary>
     /// <param name="jobId">Which job.</param>
     /// <param name="userId">The owner to check for, or null to show any job.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    public ValueTask<JobView?> GetAsync(JobId jobId, string? userId = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<JobView?> GetAsync(
+        JobId jobId, string? userId = null, CancellationToken cancellationToken = default) =>
+        AskAsync(loop => View(loop, jobId, userId), cancellationToken);
 
     /// <summary>Lists a user's jobs, newest first.</summary>
-    public ValueTask<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentOutOfRangeException.ThrowIfLessThan(query.Limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Limit, 200);
+        return AskAsync(loop => Viewing.List(loop.Core, query), cancellationToken);
+    }
 
     /// <summary>Counts the queue.</summary>
-    public ValueTask<QueueSummary> GetQueueAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<QueueSummary> GetQueueAsync(CancellationToken cancellationToken = default) =>
+        AskAsync(static loop => Viewing.Summarize(loop.Core), cancellationToken);
 
     /// <summary>A user's counters for today under a tier (A-U3, A-U6).</summary>
-    public ValueTask<UsageCounters> GetUsageAsync(string userId, string? tier, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<UsageCounters> GetUsageAsync(
+        string userId, string? tier, CancellationToken cancellationToken = default) =>
+        AskAsync(
+            loop => Viewing.UsageOf(
+                loop.Core, loop.Core.State.Users.GetValueOrDefault(userId), loop.Core.TierFor(tier), iterationsUsed: 0),
+            cancellationToken);
 
     /// <summary>Cancels a job in any state that is not final. A running handler gets its cancellation token.</summary>
-    public ValueTask<CancelResult> CancelAsync(JobId jobId, string? userId = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<CancelResult> CancelAsync(
+        JobId jobId, string? userId = null, CancellationToken cancellationToken = default) =>
+        AskAsync(
+            loop =>
+            {
+                if (loop.Core.Find(jobId, userId) is not { } job)
+                {
+                    return new CancelResult(CancelOutcome.NotFound, null);
+                }
+
+                var outcome = Cancelling.Decide(loop.Core, job);
+                return new CancelResult(outcome, View(loop, jobId, userId));
+            },
+            cancellationToken);
 
     /// <summary>Grants a suspended job its next batch of iterations and queues it at its original place.</summary>
-    public ValueTask<ConfirmResult> ConfirmAsync(JobId jobId, string? userId = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<ConfirmResult> ConfirmAsync(
+        JobId jobId, string? userId = null, CancellationToken cancellationToken = default) =>
+        AskAsync(
+            loop =>
+            {
+                if (loop.Core.Find(jobId, userId) is not { } job)
+                {
+                    return new ConfirmResult(ConfirmOutcome.NotFound, 0, null);
+                }
+
+                var (outcome, granted) = Iterating.DecideConfirm(loop.Core, job);
+                return new ConfirmResult(outcome, granted, View(loop, jobId, userId));
+            },
+            cancellationToken);
 
     /// <summary>Watches one job: subscribes first, then takes the snapshot, so that no change falls between (DA-24).</summary>
     /// <param name="jobId">Which job.</param>
@@ -59,99 +247,221 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     /// the first update is a <see cref="JobUpdateKind.Resync"/>. Null: only what happens from now on.</param>
     /// <param name="cancellationToken">Gives up waiting for the subscription.</param>
     /// <returns>Null when there is no such job. Dispose it to stop watching.</returns>
-    public ValueTask<JobWatch?> WatchAsync(JobId jobId, string? userId = null, long? afterEventId = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<JobWatch?> WatchAsync(
+        JobId jobId, string? userId = null, long? afterEventId = null, CancellationToken cancellationToken = default) =>
+        AskAsync(
+            loop =>
+            {
+                if (View(loop, jobId, userId) is not { } view)
+                {
+                    return null;
+                }
+
+                var watcher = loop.Feed.Watch(view, afterEventId, out bool mustResync);
+                return new JobWatch(this, watcher, view, mustResync);
+            },
+            cancellationToken);
 
     /// <summary>Watches every job of every user from now on: for operators and live displays.</summary>
-    public ValueTask<UpdateFeed> WatchAllAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    public ValueTask<UpdateFeed> WatchAllAsync(CancellationToken cancellationToken = default) =>
+        AskAsync(loop => new UpdateFeed(this, loop.Feed.WatchAll(loop.Core.State.LastEventId)), cancellationToken);
 
     /// <summary>Changes tiers, resources, job types and the global cap while running. Raised limits take effect at once;
     /// under lowered ones running work ends in its own time (A9).</summary>
-    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">A value breaks its rule; nothing was changed.</exception>
-    public ValueTask ReconfigureAsync(Action<JobEngineOptions> change, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">A value breaks its rule; nothing was
+    /// changed.</exception>
+    public async ValueTask ReconfigureAsync(
+        Action<JobEngineOptions> change, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        var options = OptionsRules.Copy(_options);
+        change(options);
+        OptionsRules.Check(options);
+        var settings = EngineSettings.From(options);
+        await AskAsync(
+            loop =>
+            {
+                Configuring.Adopt(loop.Core, settings);
+                Configuring.DecideOrdering(loop.Core);
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
+        _options = options;
+    }
 
     /// <summary>Waits for work: answers with the best runs for these types as soon as there is one, at most
-    /// <see cref="ClaimRequest.MaxRuns"/>; empty when cancelled or stopping.</summary>
-    public ValueTask<IReadOnlyList<ClaimedRun>> ClaimAsync(ClaimRequest request, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <see cref="ClaimRequest.MaxRuns"/>; empty when the engine stops.</summary>
+    /// <remarks>A claim that is given up by its token may still be handed runs, which then wait for their lease to end:
+    /// a worker that stops for good stops the engine or lets its last claim come back first.</remarks>
+    public ValueTask<IReadOnlyList<ClaimedRun>> ClaimAsync(
+        ClaimRequest request, CancellationToken cancellationToken = default)
+    {
+        Check(request);
+        return SendAsync(
+            new ClaimOperation([.. request.Types.Distinct()], request.MaxRuns, waits: true), cancellationToken);
+    }
+
+    /// <summary>Claims what can run now, at most <see cref="ClaimRequest.MaxRuns"/>, without waiting; empty when nothing
+    /// can.</summary>
+    public ValueTask<IReadOnlyList<ClaimedRun>> TryClaimAsync(
+        ClaimRequest request, CancellationToken cancellationToken = default)
+    {
+        Check(request);
+        return SendAsync(
+            new ClaimOperation([.. request.Types.Distinct()], request.MaxRuns, waits: false), cancellationToken);
+    }
 
     /// <summary>Records how a run ended. A stale lease changes nothing (L5).</summary>
-    public ValueTask<LeaseAnswer> EndRunAsync(RunLease lease, RunOutcome outcome) => throw new NotImplementedException();
+    /// <exception cref="ArgumentException">A result, checkpoint or error is larger than allowed.</exception>
+    public ValueTask<LeaseAnswer> EndRunAsync(RunLease lease, RunOutcome outcome)
+    {
+        ArgumentNullException.ThrowIfNull(outcome);
+        RequestRules.CheckOutcome(outcome, _options);
+        var operation = EndRunOperation.Pool.Rent();
+        operation.Lease = lease;
+        operation.Outcome = outcome;
+        return SendAsync(operation, CancellationToken.None);
+    }
 
-    /// <summary>Moves a run to a stage of its pipeline.</summary>
-    public ValueTask<LeaseAnswer> MoveToStageAsync(RunLease lease, string stage, string? message = null) => throw new NotImplementedException();
+    /// <summary>Moves a run to a stage of its pipeline. Messages are cut at 500 characters.</summary>
+    public ValueTask<LeaseAnswer> MoveToStageAsync(RunLease lease, string stage, string? message = null) =>
+        AskAsync(
+            loop => Reporting.DecideStage(loop.Core, lease, stage, RequestRules.ShortMessage(message)),
+            CancellationToken.None);
 
-    /// <summary>Records a run's progress, 0 to 100 percent.</summary>
-    public ValueTask<LeaseAnswer> ReportProgressAsync(RunLease lease, int percent, string? message = null) => throw new NotImplementedException();
+    /// <summary>Records a run's progress, 0 to 100 percent. Messages are cut at 500 characters.</summary>
+    public ValueTask<LeaseAnswer> ReportProgressAsync(RunLease lease, int percent, string? message = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(percent);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(percent, 100);
+        return AskAsync(
+            loop => Reporting.DecideProgress(loop.Core, lease, percent, RequestRules.ShortMessage(message)),
+            CancellationToken.None);
+    }
 
     /// <summary>Counts one more iteration, or says why not (A-I1 to A-I4).</summary>
-    public ValueTask<IterationAnswer> BeginIterationAsync(RunLease lease) => throw new NotImplementedException();
+    public ValueTask<IterationAnswer> BeginIterationAsync(RunLease lease) =>
+        AskAsync(loop => Iterating.DecideBegin(loop.Core, lease), CancellationToken.None);
 
     /// <summary>Renews a run's lease by <see cref="JobEngineOptions.LeaseDuration"/>.</summary>
-    public ValueTask<LeaseAnswer> HeartbeatAsync(RunLease lease) => throw new NotImplementedException();
+    public ValueTask<LeaseAnswer> HeartbeatAsync(RunLease lease) =>
+        AskAsync(loop => Leasing.DecideHeartbeat(loop.Core, lease), CancellationToken.None);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
-}
-
-/// <summary>How an engine is.</summary>
-public enum EngineHealth
-{
-    /// <summary>Not started, or replaying its journal.</summary>
-    Starting = 1,
-
-    /// <summary>Deciding.</summary>
-    Running = 2,
-
-    /// <summary>Refusing new work, ending the old.</summary>
-    Stopping = 3,
-
-    /// <summary>Stopped as asked.</summary>
-    Stopped = 4,
-
-    /// <summary>Stopped by a storage error; only a restart helps (D5).</summary>
-    Failed = 5,
-}
-
-/// <summary>The engine has stopped: what was asked last may have happened or not.</summary>
-public sealed class EngineStoppedException : InvalidOperationException
-{
-    /// <summary>Creates the exception without details.</summary>
-    public EngineStoppedException()
+    public async ValueTask DisposeAsync()
     {
+        if (_loop is not null && !_stopped.Task.IsCompleted)
+        {
+            await StopAsync().ConfigureAwait(false);
+        }
+
+        await _journal.DisposeAsync().ConfigureAwait(false);
+        Metrics.Dispose();
     }
 
-    /// <summary>Creates the exception with a reason.</summary>
-    public EngineStoppedException(string message)
-        : base(message)
+    /// <summary>Renews many leases in one go; the answers for runs that should stop or are lost are given back.</summary>
+    internal ValueTask<List<(RunLease Lease, LeaseAnswer Answer)>> HeartbeatAsync(RunLease[] leases) =>
+        AskAsync(
+            loop =>
+            {
+                var news = new List<(RunLease, LeaseAnswer)>();
+                foreach (var lease in leases)
+                {
+                    var answer = Leasing.DecideHeartbeat(loop.Core, lease);
+                    if (answer != LeaseAnswer.Accepted)
+                    {
+                        news.Add((lease, answer));
+                    }
+                }
+
+                return news;
+            },
+            CancellationToken.None);
+
+    internal void Unwatch(Watcher watcher)
     {
+        // Nobody waits for this; after the end there is nothing left to take out.
+        var removal = new FuncOperation<bool>(loop =>
+        {
+            loop.Feed.Remove(watcher);
+            return true;
+        });
+        _ = IgnoreAsync(SendAsync(removal, CancellationToken.None));
     }
 
-    /// <summary>Creates the exception with its cause.</summary>
-    public EngineStoppedException(string message, Exception innerException)
-        : base(message, innerException)
+    /// <summary>Runs a question on the loop and answers when what it saw is durable.</summary>
+    internal ValueTask<TResult> AskAsync<TResult>(
+        Func<LoopContext, TResult> question, CancellationToken cancellationToken) =>
+        SendAsync(new FuncOperation<TResult>(question), cancellationToken);
+
+    private static async Task IgnoreAsync(ValueTask<bool> task)
     {
+        try
+        {
+            await task.ConfigureAwait(false);
+        }
+        catch (EngineStoppedException)
+        {
+            // The watch ended with the engine.
+        }
     }
-}
 
-/// <summary>A running watch of one job.</summary>
-public sealed class JobWatch : IDisposable
-{
-    /// <summary>The job as it was when watching began: updates with a higher event id follow.</summary>
-    public JobView Snapshot => throw new NotImplementedException();
+    private static JobView? View(LoopContext loop, JobId jobId, string? userId) =>
+        loop.Core.Find(jobId, userId) is { } job ? Viewing.View(loop.Core, job, forOperator: userId is null) : null;
 
-    /// <summary>What happens to the job, until it is final or the watch is disposed. Bounded: a reader that falls too far
-    /// behind gets a <see cref="JobUpdateKind.Resync"/> in place of what it missed (F21).</summary>
-    public IAsyncEnumerable<JobUpdate> ReadAllAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    private ValueTask<TResult> SendAsync<TResult>(Operation<TResult> operation, CancellationToken cancellationToken)
+    {
+        if (_loop is null)
+        {
+            throw new InvalidOperationException("The engine has not been started.");
+        }
 
-    /// <inheritdoc/>
-    public void Dispose() => throw new NotImplementedException();
-}
+        // Read before the operation is sent: afterwards it may be answered, taken and used for somebody else.
+        var answer = operation.Task;
+        var written = _inbox.WriteAsync(operation, cancellationToken);
+        if (!written.IsCompletedSuccessfully)
+        {
+            return SendSlowlyAsync(written, answer, cancellationToken);
+        }
 
-/// <summary>A running watch of all jobs.</summary>
-public sealed class UpdateFeed : IDisposable
-{
-    /// <summary>What happens, until disposed or the engine stops. Bounded like <see cref="JobWatch.ReadAllAsync"/>.</summary>
-    public IAsyncEnumerable<JobUpdate> ReadAllAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+        return cancellationToken.CanBeCanceled ? GiveUpAsync(answer, cancellationToken) : answer;
+    }
 
-    /// <inheritdoc/>
-    public void Dispose() => throw new NotImplementedException();
+    private static async ValueTask<TResult> SendSlowlyAsync<TResult>(
+        ValueTask written, ValueTask<TResult> answer, CancellationToken cancellationToken)
+    {
+        await written.ConfigureAwait(false);
+        return await answer.AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // The operation goes on: the caller only stops to wait for its answer.
+    private static ValueTask<TResult> GiveUpAsync<TResult>(ValueTask<TResult> answer, CancellationToken cancellationToken) =>
+        answer.IsCompleted ? answer : new(answer.AsTask().WaitAsync(cancellationToken));
+
+    private static void Check(ClaimRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentOutOfRangeException.ThrowIfLessThan(request.MaxRuns, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(request.MaxRuns, 10_000);
+    }
+
+    private void Forgotten(List<JobId> ids)
+    {
+        ids.ForEach(id => Forget?.Invoke(id));
+        ids.Clear();
+    }
+
+    private void OnEnded(Exception? failure)
+    {
+        Volatile.Write(ref _health, (int)(failure is null ? EngineHealth.Stopped : EngineHealth.Failed));
+        if (failure is null)
+        {
+            _logger.Stopped();
+            _stopped.TrySetResult();
+        }
+        else
+        {
+            _stopped.TrySetException(failure);
+        }
+    }
 }

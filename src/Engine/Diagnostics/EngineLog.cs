@@ -1,0 +1,52 @@
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Diagnostics;
+
+/// <summary>Every log message of the engine, in one place. Event ids are stable: never reuse one.</summary>
+internal static partial class EngineLog
+{
+    [LoggerMessage(1001, LogLevel.Information,
+        "Recovered {Events} events in {Frames} frames in {Milliseconds} ms: {Live} live jobs, {Ended} ended ones")]
+    internal static partial void Recovered(
+        this ILogger logger, long events, long frames, long milliseconds, int live, int ended);
+
+    [LoggerMessage(1002, LogLevel.Warning, "{Count} runs lost their worker when the engine last stopped")]
+    internal static partial void RunsLostAtStart(this ILogger logger, int count);
+
+    [LoggerMessage(1003, LogLevel.Warning, "{Count} runs lost their worker: no sign of life within the lease")]
+    internal static partial void LeasesExpired(this ILogger logger, int count);
+
+    [LoggerMessage(1004, LogLevel.Critical, "The engine stops: its memory may be ahead of its journal")]
+    internal static partial void LoopFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(1005, LogLevel.Information, "The engine has started: epoch {Epoch}, durability {Durability}")]
+    internal static partial void Started(this ILogger logger, long epoch, Storage.Durability durability);
+
+    [LoggerMessage(1006, LogLevel.Information, "The engine has stopped")]
+    internal static partial void Stopped(this ILogger logger);
+
+    [LoggerMessage(1007, LogLevel.Warning,
+        "The wall clock jumped by {Seconds} s; the engine's own clock never goes back")]
+    internal static partial void ClockJumped(this ILogger logger, long seconds);
+
+    [LoggerMessage(1008, LogLevel.Warning,
+        "{Count} jobs have not ended for longer than {StaleAfter}; the oldest is {Oldest}")]
+    internal static partial void StaleJobs(this ILogger logger, long count, TimeSpan staleAfter, JobId oldest);
+
+    [LoggerMessage(1101, LogLevel.Warning, "Job {JobId} run {Run} failed, debug id {DebugId}")]
+    internal static partial void RunFailed(
+        this ILogger logger, Exception? exception, JobId jobId, int run, string debugId);
+
+    [LoggerMessage(1102, LogLevel.Error,
+        "Job {JobId} run {Run} does not stop {Grace} after it was told to: it is abandoned and may still be working")]
+    internal static partial void RunAbandoned(this ILogger logger, JobId jobId, int run, TimeSpan grace);
+
+    [LoggerMessage(1103, LogLevel.Warning, "Job {JobId} run {Run} exceeded its time of {Timeout} and is told to stop")]
+    internal static partial void RunTimedOut(this ILogger logger, JobId jobId, int run, TimeSpan timeout);
+
+    [LoggerMessage(1104, LogLevel.Error, "The worker pool cannot claim work any more")]
+    internal static partial void ClaimingFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(1105, LogLevel.Error, "Forgetting the logs of job {JobId} failed; they stay behind")]
+    internal static partial void LogsNotDeleted(this ILogger logger, Exception exception, JobId jobId);
+}

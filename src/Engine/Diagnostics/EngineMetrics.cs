@@ -1,0 +1,31 @@
+using System.Diagnostics.Metrics;
+
+namespace Engine.Diagnostics;
+
+/// <summary>Every instrument of the engine, under the meter "Engine".</summary>
+internal sealed class EngineMetrics : IDisposable
+{
+    private readonly Meter _meter = new("Engine");
+    private readonly Counter<long> _events;
+    private readonly Counter<long> _commits;
+    private readonly UpDownCounter<int> _runs;
+
+    internal EngineMetrics()
+    {
+        _events = _meter.CreateCounter<long>("engine.events", "{event}", "Events appended to the journal");
+        _commits = _meter.CreateCounter<long>("engine.commits", "{frame}", "Frames appended to the journal");
+        _runs = _meter.CreateUpDownCounter<int>("engine.runs.active", "{run}", "Handlers at work");
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    internal void EventsCommitted(int count)
+    {
+        _events.Add(count);
+        _commits.Add(1);
+    }
+
+    internal void RunBegan() => _runs.Add(1);
+
+    internal void RunEnded() => _runs.Add(-1);
+}

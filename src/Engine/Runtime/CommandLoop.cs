@@ -1,0 +1,339 @@
+using Engine.Core;
+using Engine.Core.Rules;
+using Engine.Diagnostics;
+using Engine.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Runtime;
+
+/// <summary>The single writer: takes operations in, decides, and gives answers out once they are durable.</summary>
+/// <remarks>
+/// A step machine, so that a thread and a simulator can drive the same code. Everything it owns (the core, the batches,
+/// the watchers) is touched by whoever calls <see cref="Step"/>, and by nobody else. Commits are pipelined: while the
+/// journal makes one batch durable the loop decides the next, up to <see cref="MaxBatchesInFlight"/>; answers leave in
+/// the order of the batches. After the first doubt nothing is answered any more (D5).
+/// </remarks>
+internal sealed class CommandLoop
+{
+    private const int MaxOperationsPerBatch = 1024;
+    private const int MaxBatchesInFlight = 8;
+
+    private readonly EngineCore _core;
+    private readonly BatchWriter _writer;
+    private readonly LoopContext _context;
+    private readonly Inbox _inbox;
+    private readonly IJournal _journal;
+    private readonly TimeProvider _time;
+    private readonly EngineMetrics _metrics;
+    private readonly ILogger _logger;
+    private readonly Queue<Batch> _inFlight = new();
+    private readonly Stack<Batch> _spare = new();
+    private readonly long _epoch;
+    private long _sequence;
+    private uint _checksum;
+    private bool _mustLoseRuns = true;
+    private int _lostRuns;
+    private Exception? _failure;
+
+    internal CommandLoop(
+        EngineCore core,
+        BatchWriter writer,
+        LoopContext context,
+        Inbox inbox,
+        IJournal journal,
+        JournalOwnership ownership,
+        TimeProvider time,
+        EngineMetrics metrics,
+        ILogger logger)
+    {
+        (_core, _writer, _context, _inbox, _journal) = (core, writer, context, inbox, journal);
+        (_time, _metrics, _logger) = (time, metrics, logger);
+        (_epoch, _sequence, _checksum) = (ownership.Epoch, ownership.LastSequence, ownership.LastChecksum);
+        for (int i = 0; i < MaxBatchesInFlight; i++)
+        {
+            _spare.Push(new Batch());
+        }
+    }
+
+    /// <summary>Called on the loop for runs whose workers should stop, once that is durable.</summary>
+    internal Action<RunLease>? StopRun { get; set; }
+
+    /// <summary>Called on the loop for jobs that are forgotten, once that is durable.</summary>
+    internal Action<JobId>? Forget { get; set; }
+
+    /// <summary>What ended the loop, if it was not asked to end.</summary>
+    internal Exception? Failure => _failure;
+
+    /// <summary>Everything that was decided is durable and answered, and the loop was asked to end; or it failed.</summary>
+    internal bool HasEnded { get; private set; }
+
+    /// <summary>When <see cref="Step"/> has something to do even if nobody asks for anything; null for never.</summary>
+    internal TimeSpan? NextWake
+    {
+        get
+        {
+            var due = Retaining.NextDue(_core);
+            if (_core.State.Due.Count > 0 && _core.State.Due.First.DueAt < due)
+            {
+                due = _core.State.Due.First.DueAt;
+            }
+
+            var wait = due == Instant.Never ? (TimeSpan?)null : due.Since(Instant.From(_time.GetUtcNow()));
+            if (_core.State.Leases.Count > 0)
+            {
+                ulong deadline = Math.Min(_core.State.Leases.FirstKey.High, int.MaxValue + (ulong)MonotonicMs());
+                var lease = TimeSpan.FromMilliseconds((long)deadline - MonotonicMs());
+                wait = wait is null || lease < wait ? lease : wait;
+            }
+
+            return wait;
+        }
+    }
+
+    /// <summary>Whether a batch can be given out, or the loop must wait for the journal.</summary>
+    internal bool HasWork => _inFlight.TryPeek(out var oldest) && oldest.Append is null or { IsCompleted: true };
+
+    /// <summary>Does what can be done without waiting. Returns whether there was anything.</summary>
+    internal bool Step()
+    {
+        if (HasEnded)
+        {
+            return DropInbox();
+        }
+
+        try
+        {
+            bool published = PublishDurable();
+            bool decided = _spare.Count > 0 && DecideBatch();
+            if (!decided && _context.IsEnding && _inFlight.Count == 0)
+            {
+                End();
+            }
+
+            return published || decided || HasEnded;
+        }
+        catch (Exception exception)
+        {
+            // Whatever it was, memory may be ahead of the journal: the only safe thing left is to stop (D5).
+            Fail(exception);
+            return true;
+        }
+    }
+
+    private bool DecideBatch()
+    {
+        var batch = _spare.Peek();
+        batch.Reset();
+        batch.At = _time.GetUtcNow();
+        _writer.Batch = batch;
+        _core.AdvanceTo(Instant.From(batch.At), MonotonicMs());
+        batch.At = _core.State.Now.ToDateTimeOffset();
+
+        if (_mustLoseRuns)
+        {
+            LoseRunsOfEarlierLife();
+        }
+        else
+        {
+            TakeIn(batch);
+        }
+
+        // Reconfigured or not: a batch ends with nothing runnable waiting for a worker that asked (O6).
+        Releasing.Decide(_core);
+        HandOut(batch);
+        Retaining.Decide(_core);
+        if (batch.IsEmpty)
+        {
+            return false;
+        }
+
+        _spare.Pop();
+        if (batch.EventCount > 0)
+        {
+            batch.Append = Append(batch);
+        }
+
+        _inFlight.Enqueue(batch);
+        PublishDurable();
+        return true;
+    }
+
+    private void LoseRunsOfEarlierLife()
+    {
+        Configuring.DecideOrdering(_core);
+        _mustLoseRuns = !Leasing.DecideLost(_core, ref _lostRuns);
+        if (!_mustLoseRuns && _lostRuns > 0)
+        {
+            _logger.RunsLostAtStart(_lostRuns);
+        }
+    }
+
+    private void TakeIn(Batch batch)
+    {
+        int count = 0;
+        while (count < MaxOperationsPerBatch && !_writer.IsFull && _inbox.TryRead(out var operation))
+        {
+            count++;
+
+            // Among the answers first: should deciding throw, its caller hears of it too.
+            batch.Answers.Add(operation);
+            if (!operation.Execute(_context))
+            {
+                batch.Answers.RemoveAt(batch.Answers.Count - 1);
+            }
+        }
+
+        // Only when nothing waits in the inbox: a heartbeat there would come too late for no fault of its worker (F7).
+        if (count < MaxOperationsPerBatch && !_writer.IsFull)
+        {
+            int lost = Leasing.DecideExpiry(_core);
+            if (lost > 0)
+            {
+                _logger.LeasesExpired(lost);
+            }
+        }
+    }
+
+    private void HandOut(Batch batch)
+    {
+        var claims = _context.PendingClaims;
+        int kept = 0;
+        for (int i = 0; i < claims.Count; i++)
+        {
+            var claim = claims[i];
+            if (_context.IsStopping)
+            {
+                claim.Release();
+                batch.Answers.Add(claim);
+            }
+            else if (claim.TryFulfil(_core, _epoch))
+            {
+                batch.Answers.Add(claim);
+
+                // Each start made room under the cap: those who wait for it are next in line, before the next claim.
+                Releasing.Decide(_core);
+            }
+            else
+            {
+                claims[kept++] = claim;
+            }
+        }
+
+        claims.RemoveRange(kept, claims.Count - kept);
+    }
+
+    private Task<AppendResult>? Append(Batch batch)
+    {
+        _checksum = FrameCodec.Seal(
+            batch.Frame.Written, _sequence + 1, _epoch, _core.State.Now.Ms, batch.EventCount, _checksum);
+        var append = _journal.AppendAsync(_epoch, _sequence, batch.Frame.WrittenMemory);
+        _sequence++;
+        _metrics.EventsCommitted(batch.EventCount);
+        if (append.IsCompletedSuccessfully)
+        {
+            ThrowUnlessDurable(append.Result);
+            return null;
+        }
+
+        var task = append.AsTask();
+        task.ContinueWith(
+            static (_, inbox) => ((Inbox)inbox!).Ring(),
+            _inbox,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        return task;
+    }
+
+    private bool PublishDurable()
+    {
+        bool any = false;
+        while (HasWork)
+        {
+            var batch = _inFlight.Peek();
+            if (batch.Append is { } append)
+            {
+                ThrowUnlessDurable(append.GetAwaiter().GetResult());
+            }
+
+            _inFlight.Dequeue();
+            Publish(batch);
+            batch.Reset();
+            _spare.Push(batch);
+            any = true;
+        }
+
+        return any;
+    }
+
+    private void Publish(Batch batch)
+    {
+        _context.Feed.Publish(batch.Updates);
+        foreach (var lease in batch.RunsToStop)
+        {
+            StopRun?.Invoke(lease);
+        }
+
+        foreach (var id in batch.Forgotten)
+        {
+            Forget?.Invoke(id);
+        }
+
+        foreach (var operation in batch.Answers)
+        {
+            operation.Publish();
+        }
+    }
+
+    private static void ThrowUnlessDurable(AppendResult result)
+    {
+        if (result.Status != AppendStatus.Durable)
+        {
+            throw new JournalException($"The journal answered '{result.Status}': {result.Error}.");
+        }
+    }
+
+    private void Fail(Exception exception)
+    {
+        _failure = exception;
+        _logger.LoopFailed(exception);
+        var unknown = new EngineStoppedException(
+            "The engine has stopped on an error; what was asked may have happened or not, a restart decides.", exception);
+        _inbox.Close();
+        HasEnded = true;
+
+        // The batch under way was not enqueued if deciding it threw.
+        var underWay = _inFlight.Contains(_writer.Batch) ? [] : _writer.Batch.Answers;
+        foreach (var operation in _inFlight.SelectMany(batch => batch.Answers).Concat(underWay).Concat(_context.PendingClaims))
+        {
+            operation.Fail(unknown);
+        }
+
+        _inFlight.Clear();
+        _context.PendingClaims.Clear();
+        _context.Feed.Close();
+        DropInbox();
+    }
+
+    private void End()
+    {
+        _inbox.Close();
+        HasEnded = true;
+        _context.Feed.Close();
+        DropInbox();
+    }
+
+    private bool DropInbox()
+    {
+        bool any = false;
+        while (_inbox.TryRead(out var operation))
+        {
+            operation.Fail(new EngineStoppedException("The engine has stopped.", _failure!));
+            any = true;
+        }
+
+        return any;
+    }
+
+    private long MonotonicMs() => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+}

@@ -1,0 +1,20 @@
+using Engine.Core;
+
+namespace Engine.Runtime;
+
+/// <summary>What an operation may touch while it decides: called by the loop's thread only.</summary>
+internal sealed class LoopContext(EngineCore core, LiveFeed feed)
+{
+    internal EngineCore Core { get; } = core;
+
+    internal LiveFeed Feed { get; } = feed;
+
+    /// <summary>Claims that wait for work, the oldest first.</summary>
+    internal List<ClaimOperation> PendingClaims { get; } = [];
+
+    /// <summary>No new work is taken in or handed out.</summary>
+    internal bool IsStopping { get; set; }
+
+    /// <summary>The loop ends once everything decided is durable.</summary>
+    internal bool IsEnding { get; set; }
+}

@@ -1,0 +1,53 @@
+namespace Engine.Runtime;
+
+/// <summary>Drives the loop: steps while there is something to do, sleeps until the bell or the clock says there is.</summary>
+internal sealed class LoopThread
+{
+    private readonly CommandLoop _loop;
+    private readonly Inbox _inbox;
+    private readonly Action<Exception?> _onEnded;
+    private readonly ITimer _timer;
+    private readonly Thread _thread;
+    private TimeSpan _armed = Timeout.InfiniteTimeSpan;
+
+    internal LoopThread(CommandLoop loop, Inbox inbox, TimeProvider time, Action<Exception?> onEnded)
+    {
+        (_loop, _inbox, _onEnded) = (loop, inbox, onEnded);
+        _timer = time.CreateTimer(
+            static bell => ((Inbox)bell!).Ring(), inbox, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _thread = new Thread(Run) { IsBackground = true, Name = "Engine loop" };
+    }
+
+    internal void Start() => _thread.Start();
+
+    private void Run()
+    {
+        while (!_loop.HasEnded)
+        {
+            if (!_loop.Step())
+            {
+                Arm();
+                _inbox.Sleep(() => _loop.HasWork);
+            }
+        }
+
+        _timer.Dispose();
+        _onEnded(_loop.Failure);
+    }
+
+    private void Arm()
+    {
+        var wait = _loop.NextWake is not { } wake ? Timeout.InfiniteTimeSpan
+            : wake <= TimeSpan.Zero ? TimeSpan.FromMilliseconds(1)
+            : wake > MaxWait ? MaxWait
+            : wake;
+        if (wait != _armed || wait != Timeout.InfiniteTimeSpan)
+        {
+            _timer.Change(wait, Timeout.InfiniteTimeSpan);
+            _armed = wait;
+        }
+    }
+
+    // Timers take no longer waits; waking up for nothing now and then harms nobody.
+    private static TimeSpan MaxWait { get; } = TimeSpan.FromDays(1);
+}

@@ -1,0 +1,86 @@
+using Engine.Core;
+using Engine.Core.Rules;
+
+namespace Engine.Runtime;
+
+/// <summary>Submits a job. Pooled: the hottest way in.</summary>
+internal sealed class SubmitOperation : Operation<SubmitResult>
+{
+    internal static readonly OperationPool<SubmitOperation> Pool = new();
+
+    internal Submission Submission;
+
+    internal override bool Execute(LoopContext loop)
+    {
+        Answer = loop.IsStopping
+            ? new SubmitResult
+            {
+                Outcome = SubmitOutcome.Refused,
+                Refusal = new Refusal { Reason = RefusalReason.Stopping, Message = "The engine is stopping." },
+            }
+            : Submitting.Decide(loop.Core, Submission);
+        return true;
+    }
+
+    protected override void Recycle()
+    {
+        Submission = default;
+        Pool.Return(this);
+    }
+}
+
+/// <summary>Ends a run. Pooled.</summary>
+internal sealed class EndRunOperation : Operation<LeaseAnswer>
+{
+    internal static readonly OperationPool<EndRunOperation> Pool = new();
+
+    internal RunLease Lease;
+    internal RunOutcome? Outcome;
+
+    internal override bool Execute(LoopContext loop)
+    {
+        Answer = Finishing.Decide(loop.Core, Lease, Outcome!);
+        return true;
+    }
+
+    protected override void Recycle()
+    {
+        Outcome = null;
+        Pool.Return(this);
+    }
+}
+
+/// <summary>Asks for work: stays with the loop until there is some, or only until the end of the batch.</summary>
+internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : Operation<IReadOnlyList<ClaimedRun>>
+{
+    private readonly List<ClaimedRun> _runs = [];
+    private JobTypeEntry[]? _types;
+
+    internal override bool Execute(LoopContext loop)
+    {
+        _types = [.. types.Select(loop.Core.TypeEntry)];
+        if (loop.IsStopping)
+        {
+            Answer = [];
+            return true;
+        }
+
+        loop.PendingClaims.Add(this);
+        return false;
+    }
+
+    /// <summary>Takes what there is. Returns whether that is the answer.</summary>
+    internal bool TryFulfil(EngineCore core, long epoch)
+    {
+        while (_runs.Count < maxRuns && !core.Sink.IsFull && Claiming.Decide(core, _types, epoch) is { } job)
+        {
+            _runs.Add(Viewing.RunOf(job));
+        }
+
+        Answer = _runs;
+        return _runs.Count > 0 || !waits;
+    }
+
+    /// <summary>Gives up waiting.</summary>
+    internal void Release() => Answer = [];
+}

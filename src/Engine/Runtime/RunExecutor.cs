@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Engine.Diagnostics;
+using Engine.RunLogs;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Runtime;
+
+/// <summary>Works on one run: start, time limit, perform, contain, normalise, report.</summary>
+internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngineOptions options, ILogger logger)
+{
+    private const int MaxErrorLength = 2000;
+    private readonly TimeProvider _time = engine.Time;
+
+    /// <param name="run">The run.</param>
+    /// <param name="handler">Does the work.</param>
+    /// <param name="stop">Set when the run should stop: cancelled, lost, or the engine is going down.</param>
+    internal async Task ExecuteAsync(ClaimedRun run, IJobHandler handler, CancellationToken stop)
+    {
+        var log = logs.Open(run.Lease.JobId, run.Lease.Run);
+        await using (log.ConfigureAwait(false))
+        {
+            using var timeLimit = new CancellationTokenSource(run.Timeout, _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, timeLimit.Token);
+            var context = new JobContext(run, engine, log);
+
+            // On its own: a handler that blocks before its first await must not block the pool.
+            var work = Task.Run(() => handler.RunAsync(context, either.Token), CancellationToken.None);
+            bool ended = await EndsAsync(work, either.Token).ConfigureAwait(false);
+            if (timeLimit.IsCancellationRequested && !stop.IsCancellationRequested)
+            {
+                logger.RunTimedOut(run.Lease.JobId, run.Lease.Run, run.Timeout);
+            }
+
+            if (!ended)
+            {
+                logger.RunAbandoned(run.Lease.JobId, run.Lease.Run, options.CancelGrace);
+                log.Write("engine", "The handler did not stop in time and was abandoned.");
+                Observe(work);
+            }
+
+            var outcome = Normalise(run, work, ended, stop.IsCancellationRequested, timeLimit.IsCancellationRequested);
+            await ReportAsync(run, outcome, log).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits for the work, and after it was told to stop for the grace it is given. Returns whether it ended.</summary>
+    private async Task<bool> EndsAsync(Task work, CancellationToken stop)
+    {
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (stop.UnsafeRegister(static told => ((TaskCompletionSource)told!).TrySetResult(), told))
+        {
+            if (await Task.WhenAny(work, told.Task).ConfigureAwait(false) == work)
+            {
+                return true;
+            }
+        }
+
+        using var enough = new CancellationTokenSource();
+        var grace = Task.Delay(options.CancelGrace, _time, enough.Token);
+        bool ended = await Task.WhenAny(work, grace).ConfigureAwait(false) == work;
+        await enough.CancelAsync().ConfigureAwait(false);
+        return ended;
+    }
+
+    private RunOutcome Normalise(ClaimedRun run, Task<JobOutcome> work, bool ended, bool stopped, bool timedOut)
+    {
+        if (ended && work.IsCompletedSuccessfully)
+        {
+            return work.Result switch
+            {
+                JobOutcome.Completed completed when completed.Result.Length > options.MaxPayloadBytes =>
+                    Failed(run, null, TooLarge("result", completed.Result.Length), retryable: false),
+                JobOutcome.Suspended suspended when suspended.Checkpoint.Length > options.MaxPayloadBytes =>
+                    Failed(run, null, TooLarge("checkpoint", suspended.Checkpoint.Length), retryable: false),
+                JobOutcome.Completed completed => new RunOutcome.Completed(completed.Result),
+                JobOutcome.Suspended suspended => new RunOutcome.Suspended(suspended.Checkpoint),
+
+                // A handler that noticed that its time is up says so in its own words.
+                JobOutcome.Failed failed when !stopped => Failed(run, null, failed.Error, failed.Retryable),
+                JobOutcome.Failed => new RunOutcome.Stopped(),
+                _ => Failed(run, null, "The handler gave no outcome.", retryable: false),
+            };
+        }
+
+        if (stopped)
+        {
+            return new RunOutcome.Stopped();
+        }
+
+        if (timedOut)
+        {
+            return Failed(run, null, string.Create(CultureInfo.InvariantCulture, $"Timed out after {run.Timeout:c}."), true);
+        }
+
+        var exception = work.Exception?.InnerException;
+        return Failed(run, exception, exception?.Message ?? "The handler gave up.", retryable: true);
+    }
+
+    private async Task ReportAsync(ClaimedRun run, RunOutcome outcome, IRunLog log)
+    {
+        var answer = await engine.EndRunAsync(run.Lease, outcome).ConfigureAwait(false);
+        if (answer == LeaseAnswer.IllegalMove)
+        {
+            // Completed before the last stage, or suspended with iterations left: the handler's mistake.
+            string error = outcome is RunOutcome.Suspended
+                ? "The handler suspended although iterations were left."
+                : "The handler completed before the last stage of the pipeline.";
+            await engine.EndRunAsync(run.Lease, Failed(run, null, error, retryable: false)).ConfigureAwait(false);
+        }
+
+        if (outcome is RunOutcome.Failed failed)
+        {
+            log.Write("engine", $"Failed, debug id {failed.DebugId}: {failed.Error}");
+        }
+    }
+
+    private RunOutcome.Failed Failed(ClaimedRun run, Exception? exception, string error, bool retryable)
+    {
+        string debugId = RandomNumberGenerator.GetHexString(12, lowercase: true);
+        logger.RunFailed(exception, run.Lease.JobId, run.Lease.Run, debugId);
+        return new RunOutcome.Failed(RequestRules.Cut(LogLines.Redact(error), MaxErrorLength), debugId, retryable);
+    }
+
+    private static string TooLarge(string what, int size) =>
+        string.Create(CultureInfo.InvariantCulture, $"The {what} of {size} bytes is larger than allowed.");
+
+    // An abandoned handler may still throw; nobody else will look.
+    private static void Observe(Task work) => work.ContinueWith(
+        static task => _ = task.Exception,
+        CancellationToken.None,
+        TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+        TaskScheduler.Default);
+}

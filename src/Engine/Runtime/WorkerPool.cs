@@ -1,0 +1,205 @@
+using System.Collections.Concurrent;
+using Engine.Diagnostics;
+using Engine.Hosting;
+using Engine.RunLogs;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Runtime;
+
+/// <summary>Runs handlers: claims as many runs as it has room for, and works on each as a line of named steps.</summary>
+/// <remarks>
+/// A handler that throws, overstays its time or ignores that it should stop costs its own run and nothing else: it is
+/// told to stop, given <see cref="JobEngineOptions.CancelGrace"/>, and then abandoned with a log entry. The pool keeps
+/// the leases of its runs alive; one that is lost all the same (a long pause of the process) stops its handler.
+/// </remarks>
+internal sealed class WorkerPool : IAsyncDisposable
+{
+    private readonly JobEngine _engine;
+    private readonly Dictionary<string, IJobHandler> _handlers;
+    private readonly RunExecutor _executor;
+    private readonly EngineMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<RunLease, ActiveRun> _active = new();
+    private readonly SemaphoreSlim _freed = new(0);
+    private readonly TimeSpan _beat;
+    private readonly int _capacity;
+    private readonly ITimer _heartbeat;
+    private Task _claiming = Task.CompletedTask;
+    private int _count;
+    private volatile bool _isStopping;
+
+    internal WorkerPool(
+        JobEngine engine,
+        IEnumerable<HandlerRegistration> handlers,
+        IRunLogStore logs,
+        ILogger<WorkerPool> logger)
+    {
+        _engine = engine;
+        _handlers = handlers.GroupBy(handler => handler.Type, StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => group.Last().Handler, StringComparer.Ordinal);
+        _time = engine.Time;
+        _logger = logger;
+        _metrics = engine.Metrics;
+        _capacity = engine.Options.MaxConcurrentRuns;
+        _executor = new RunExecutor(engine, logs, engine.Options, logger);
+        _beat = engine.Options.LeaseDuration / 3;
+        _heartbeat = _time.CreateTimer(
+            static pool => _ = ((WorkerPool)pool!).HeartbeatAsync(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        engine.StopRun = Stop;
+    }
+
+    /// <summary>Handlers at work.</summary>
+    internal int ActiveCount => Volatile.Read(ref _count);
+
+    /// <summary>Starts to claim. The engine has started.</summary>
+    internal void Start()
+    {
+        if (_capacity > 0 && _handlers.Count > 0)
+        {
+            _heartbeat.Change(_beat, _beat);
+            _claiming = Task.Run(ClaimAsync);
+        }
+    }
+
+    /// <summary>Claims nothing more and waits for the handlers at work; those that have not ended when
+    /// <paramref name="cancellationToken"/> is set are told to stop, and their jobs queued again.</summary>
+    internal async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _isStopping = true;
+        _freed.Release();
+        await _claiming.ConfigureAwait(false);
+
+        using var registration = cancellationToken.UnsafeRegister(static pool => ((WorkerPool)pool!).StopAll(), this);
+        while (_active.FirstOrDefault().Value is { } run)
+        {
+            await run.Done.ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _heartbeat.DisposeAsync().ConfigureAwait(false);
+        _freed.Dispose();
+    }
+
+    private async Task ClaimAsync()
+    {
+        string[] types = [.. _handlers.Keys];
+        try
+        {
+            while (!_isStopping)
+            {
+                int free = _capacity - Volatile.Read(ref _count);
+                if (free <= 0)
+                {
+                    await _freed.WaitAsync().ConfigureAwait(false);
+                    continue;
+                }
+
+                var request = new ClaimRequest { Types = types, MaxRuns = Math.Min(free, 10_000) };
+                var runs = await _engine.ClaimAsync(request).ConfigureAwait(false);
+                foreach (var run in runs)
+                {
+                    Begin(run);
+                }
+
+                if (runs.Count == 0)
+                {
+                    return;
+                }
+            }
+        }
+        catch (EngineStoppedException)
+        {
+            // The engine has said why.
+        }
+        catch (Exception exception)
+        {
+            _logger.ClaimingFailed(exception);
+            throw;
+        }
+    }
+
+    private void Begin(ClaimedRun run)
+    {
+        Interlocked.Increment(ref _count);
+        _metrics.RunBegan();
+        var active = new ActiveRun();
+        _active[run.Lease] = active;
+        active.Done = Task.Run(() => WorkAsync(run, active));
+    }
+
+    private async Task WorkAsync(ClaimedRun run, ActiveRun active)
+    {
+        try
+        {
+            await _executor.ExecuteAsync(run, _handlers[run.Type], active.Stop).ConfigureAwait(false);
+        }
+        catch (EngineStoppedException)
+        {
+            // Nobody is left to tell how it ended; the next start finds the run lost.
+        }
+        finally
+        {
+            _active.TryRemove(run.Lease, out _);
+            Interlocked.Decrement(ref _count);
+            _metrics.RunEnded();
+            _freed.Release();
+            active.Dispose();
+        }
+    }
+
+    private void Stop(RunLease lease)
+    {
+        if (_active.TryGetValue(lease, out var active))
+        {
+            // Off the loop's thread: what handlers registered on the token runs where it is cancelled.
+            ThreadPool.UnsafeQueueUserWorkItem(static active => active.TellToStop(), active, preferLocal: false);
+        }
+    }
+
+    private void StopAll()
+    {
+        foreach (var active in _active.Values)
+        {
+            active.TellToStop();
+        }
+    }
+
+    private async Task HeartbeatAsync()
+    {
+        try
+        {
+            var news = await _engine.HeartbeatAsync([.. _active.Keys]).ConfigureAwait(false);
+            news.ForEach(item => Stop(item.Lease));
+        }
+        catch (EngineStoppedException)
+        {
+            // Nothing is left to keep alive.
+        }
+    }
+
+    private sealed class ActiveRun : IDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+
+        internal Task Done { get; set; } = Task.CompletedTask;
+
+        internal CancellationToken Stop => _stop.Token;
+
+        internal void TellToStop()
+        {
+            try
+            {
+                _stop.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It ended in this very moment.
+            }
+        }
+
+        public void Dispose() => _stop.Dispose();
+    }
+}

@@ -1,0 +1,58 @@
+using Engine.Storage;
+
+namespace Engine.Tests;
+
+/// <summary>A started engine with a manual clock and a memory journal, and short words for what tests do with it.</summary>
+internal sealed class TestEngine : IAsyncDisposable
+{
+    internal static readonly TimeSpan Guard = TimeSpan.FromSeconds(30);
+
+    private TestEngine(JobEngine engine, ManualTimeProvider time, IJournal journal) =>
+        (Engine, Time, Journal) = (engine, time, journal);
+
+    internal JobEngine Engine { get; }
+
+    internal ManualTimeProvider Time { get; }
+
+    internal IJournal Journal { get; }
+
+    internal static async Task<TestEngine> StartAsync(
+        Action<JobEngineOptions>? configure = null, ManualTimeProvider? time = null, IJournal? journal = null)
+    {
+        var options = new JobEngineOptions { Types = [new JobType { Name = "work" }, BuildType] };
+        configure?.Invoke(options);
+        time ??= new ManualTimeProvider();
+        journal ??= new MemoryJournal();
+        var engine = new JobEngine(options, journal, time);
+        await engine.StartAsync();
+        return new TestEngine(engine, time, journal);
+    }
+
+    internal static JobType BuildType { get; } = new() { Name = "build", Pipeline = Pipeline.Build };
+
+    internal ValueTask<SubmitResult> SubmitAsync(
+        string user = "u", string tier = "bootstrapper", string? project = null, string type = "work", int priority = 0) =>
+        Engine.SubmitAsync(new JobRequest
+        {
+            Type = type,
+            UserId = user,
+            Tier = tier,
+            ProjectId = project,
+            Priority = priority,
+            Payload = "{}"u8.ToArray(),
+        });
+
+    /// <summary>Claims what can run now, at most <paramref name="max"/>; empty when nothing can.</summary>
+    internal async Task<IReadOnlyList<ClaimedRun>> ClaimNowAsync(int max = 1, params string[] types)
+    {
+        var claim = Engine.TryClaimAsync(new ClaimRequest { Types = types is [] ? ["work", "build"] : types, MaxRuns = max });
+        return await claim.AsTask().WaitAsync(Guard);
+    }
+
+    internal async Task<ClaimedRun> ClaimOneAsync(params string[] types) => Assert.Single(await ClaimNowAsync(1, types));
+
+    internal async Task<JobView> ViewAsync(JobId id) =>
+        await Engine.GetAsync(id) ?? throw new InvalidOperationException($"No job {id}.");
+
+    public async ValueTask DisposeAsync() => await Engine.DisposeAsync();
+}
