@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
-using System.Runtime.InteropServices;
 
 namespace Engine.Storage;
 
@@ -93,6 +91,10 @@ public static class FrameCodec
     public static int SizeOf(ReadOnlySpan<byte> bytes) =>
         HeaderError(bytes) is null ? HeaderSize + BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) : -1;
 
+    /// <summary>Whether a frame of a later version than this build knows starts here: not damage, and never to be cut.</summary>
+    public static bool IsLaterVersion(ReadOnlySpan<byte> bytes) =>
+        bytes.Length > 4 && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic && bytes[4] > Version;
+
     private static string? HeaderError(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < HeaderSize)
@@ -120,25 +122,5 @@ public static class FrameCodec
         return BinaryPrimitives.ReadInt32LittleEndian(bytes[12..]) < 0 ? "its event count is negative" : null;
     }
 
-    private static uint ChecksumOf(ReadOnlySpan<byte> frame)
-    {
-        uint crc = Crc32C(~0u, frame[..ChecksumOffset]);
-        return ~Crc32C(crc, frame[HeaderSize..]);
-    }
-
-    private static uint Crc32C(uint crc, ReadOnlySpan<byte> bytes)
-    {
-        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        foreach (ulong word in words)
-        {
-            crc = BitOperations.Crc32C(crc, word);
-        }
-
-        foreach (byte b in bytes[(words.Length * sizeof(ulong))..])
-        {
-            crc = BitOperations.Crc32C(crc, b);
-        }
-
-        return crc;
-    }
+    private static uint ChecksumOf(ReadOnlySpan<byte> frame) => Crc32C.Of(frame[..ChecksumOffset], frame[HeaderSize..]);
 }

@@ -37,7 +37,7 @@ public sealed class MemoryJournal(bool keepFrames = true) : IJournal
     {
         lock (_gate)
         {
-            if (epoch != _epoch)
+            if (epoch != _epoch || _epoch == 0)
             {
                 return new(new AppendResult(AppendStatus.Fenced, $"epoch {epoch} is over, the owner's is {_epoch}"));
             }
@@ -92,6 +92,13 @@ public sealed class MemoryJournal(bool keepFrames = true) : IJournal
         lock (_gate)
         {
             ThrowIfFenced(epoch);
+            if (!keepFrames)
+            {
+                throw new InvalidOperationException(
+                    "This memory journal keeps no frames (keepFrames is false), so a snapshot of it has nothing to " +
+                    "stand on: create it with keepFrames: true to use snapshots.");
+            }
+
             ArgumentOutOfRangeException.ThrowIfLessThan(sequence, _firstSequence);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence, _lastSequence);
             FrameCodec.TryRead(_frames[(int)(sequence - _firstSequence)], out var frame, out _, out _);

@@ -1,0 +1,101 @@
+namespace Engine.Storage.Faster.Log;
+
+/// <summary>What recovery found; nothing is changed yet.</summary>
+/// <param name="End">Where the next commit belongs.</param>
+/// <param name="FirstCommits">The first commit that starts in each segment.</param>
+/// <param name="Leftovers">Blocks behind the end that are not zero, in ascending order.</param>
+/// <param name="FrameCount">How many frames were read.</param>
+/// <param name="Problem">Why the walk ended where it did.</param>
+internal sealed record RecoveredLog(
+    LogPosition End,
+    SortedDictionary<long, LogPosition> FirstCommits,
+    IReadOnlyList<long> Leftovers,
+    long FrameCount,
+    string Problem);
+
+/// <summary>Reads the whole log and decides: a log with a torn tail, which may be cut, or damage, which nobody may touch.</summary>
+internal static class LogRecovery
+{
+    /// <summary>Reads from the beginning to the end and then looks at everything behind it.</summary>
+    /// <param name="superblock">What is known without the log.</param>
+    /// <param name="segments">The log.</param>
+    /// <param name="bootId">The present boot of the operating system.</param>
+    /// <param name="cancellationToken">Gives up; nothing was changed.</param>
+    /// <exception cref="JournalDamagedException">The bytes behind the last whole frame are not a torn tail.</exception>
+    internal static RecoveredLog Run(
+        Superblock superblock, SegmentFiles segments, Guid bootId, CancellationToken cancellationToken)
+    {
+        var firstCommits = new SortedDictionary<long, LogPosition>();
+        using var reader = new LogReader(segments, superblock.EndSegment * segments.SizeBytes);
+        using var cursor = new LogCursor(reader, superblock.Begin)
+        {
+            CommitStarts = position => firstCommits.TryAdd(segments.SegmentOf(position.Address), position),
+        };
+
+        long count = 0;
+        while (cursor.TryRead(out _))
+        {
+            count++;
+            if (count % 1024 == 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+
+        var end = cursor.Position;
+        if (end.Sequence < superblock.DurableSequence)
+        {
+            throw Damage(
+                segments, cursor, $"frames up to {superblock.DurableSequence} were durable, and only {end.Sequence} can be read");
+        }
+
+        var leftovers = Behind(superblock, reader, cursor, bootId, cancellationToken);
+        return new RecoveredLog(end, firstCommits, leftovers, count, cursor.Problem);
+    }
+
+    private static List<long> Behind(
+        Superblock superblock, LogReader reader, LogCursor cursor, Guid bootId, CancellationToken cancellationToken)
+    {
+        // Without a sync, only the page cache kept the order of writes: it is gone after another boot.
+        bool ordered = superblock.Durability != Durability.Logged ||
+            (bootId != Guid.Empty && bootId == superblock.BootId);
+        var leftovers = new List<long>();
+        for (long address = cursor.Position.Address; address < reader.EndAddress; address += Block.Size)
+        {
+            if (address % (1024 * 1024) == 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
+            var block = reader.Window(address)[..Block.Size];
+            if (!block.ContainsAnyExcept((byte)0))
+            {
+                continue;
+            }
+
+            leftovers.Add(address);
+            if (IsLaterCommit(block, address, superblock, out var mark) &&
+                mark.FirstSequence > cursor.Position.Sequence + 1 &&
+                (ordered || mark.DurableSequence > cursor.Position.Sequence))
+            {
+                throw Damage(
+                    reader.Segments,
+                    cursor,
+                    $"a later commit, from frame {mark.FirstSequence} on, is whole at {reader.Segments.Place(address)}");
+            }
+        }
+
+        return leftovers;
+    }
+
+    private static bool IsLaterCommit(ReadOnlySpan<byte> block, long address, Superblock superblock, out CommitMark mark)
+    {
+        // What earlier owners wrote is all below the durable sequence; a leftover of theirs proves nothing.
+        return CommitMark.TryRead(block, address, out mark, out _) &&
+            mark.Epoch >= superblock.Epoch && mark.Nonce == superblock.Nonce;
+    }
+
+    private static JournalDamagedException Damage(SegmentFiles segments, LogCursor cursor, string evidence) => new(
+        $"{segments.Place(cursor.ProblemAddress)}: {cursor.Problem}; but {evidence}. This is damage, not the end of the " +
+        "log. Nothing was changed. Restore the directory from a backup, or repair the disk and try again.");
+}

@@ -1,0 +1,183 @@
+using System.Security.Cryptography;
+using Engine.Storage.Faster.Log;
+using Engine.Storage.Faster.Snapshots;
+
+namespace Engine.Storage.Faster;
+
+/// <summary>The way from a directory to an owned log. Nothing on disk changes before the whole log was read and found
+/// good; every change after that can be interrupted and done again.</summary>
+internal static class LogOpening
+{
+    internal static OwnedLog Open(
+        FasterJournalOptions options, Action<string>? warn, Action<RecoveredLog>? recovered, CancellationToken cancellationToken)
+    {
+        var files = options.Files;
+        files.CreateDirectory(options.Directory);
+        var ownerLock = OwnerLock.Take(files, options.Directory);
+        var superblockFile = new SuperblockFile(files, options.Directory);
+        try
+        {
+            var superblock = superblockFile.Read() ?? Create(options, superblockFile);
+            var segments = new SegmentFiles(
+                files, options.Directory, superblock.SegmentSizeBytes, superblock.JournalId);
+            var log = LogRecovery.Run(superblock, segments, files.BootId, cancellationToken);
+            var strays = Strays(superblock, segments);
+            options.Reached?.Invoke(JournalPoint.RecoveryScanned);
+
+            // From here on it is only completed what an interrupted owner may have left half done.
+            DeleteStrays(options, strays);
+            Cut(segments, superblock, log);
+            options.Reached?.Invoke(JournalPoint.RecoveryCut);
+            superblock = MakeRoom(superblock, segments, superblockFile, log, options);
+            recovered?.Invoke(log);
+            return new OwnedLog(options, ownerLock, superblockFile, superblock, segments, log, warn);
+        }
+        catch
+        {
+            superblockFile.Dispose();
+            ownerLock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A value that no other owner has.</summary>
+    internal static Guid NewNonce()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        RandomNumberGenerator.Fill(bytes);
+        return new Guid(bytes);
+    }
+
+    /// <summary>Throws when a directory without a superblock holds a journal's files.</summary>
+    /// <exception cref="JournalDamagedException">A new journal here would write over an old one.</exception>
+    internal static void RefuseOrphans(string directory)
+    {
+        string? orphan = SegmentFiles.List(directory).Select(found => found.Path).FirstOrDefault();
+        if (orphan is null && SnapshotStore.List(directory).Count > 0)
+        {
+            orphan = $"a snapshot of frame {SnapshotStore.List(directory)[0]}";
+        }
+
+        if (orphan is not null)
+        {
+            throw new JournalDamagedException(
+                $"{directory} holds {orphan}, and no superblock. It is not an empty directory, and without its superblock " +
+                "not a journal. Nothing was changed. Restore the superblock from a backup of the same journal, or choose " +
+                "another directory.");
+        }
+    }
+
+    private static Superblock Create(FasterJournalOptions options, SuperblockFile file)
+    {
+        RefuseOrphans(options.Directory);
+        var superblock = new Superblock(
+            Generation: 1,
+            NewNonce(),
+            Epoch: 0,
+            Guid.Empty,
+            options.Files.BootId,
+            options.SegmentSizeBytes,
+            LogPosition.Start,
+            DurableSequence: 0,
+            EndSegment: 0,
+            SnapshotSequence: 0,
+            options.Durability);
+        file.Write(superblock, options.Reached);
+        return superblock;
+    }
+
+    /// <summary>Files of an interrupted owner: segments that were never recorded, or are no longer; temporary ones.</summary>
+    private static List<string> Strays(Superblock superblock, SegmentFiles segments)
+    {
+        var strays = Directory.EnumerateFiles(segments.Directory, "*.tmp").ToList();
+        foreach (var (segment, path) in SegmentFiles.List(segments.Directory))
+        {
+            if (segment >= superblock.EndSegment)
+            {
+                // Recorded before it is used: so it must be as empty as it was made.
+                RefuseUnlessEmpty(segments, segment, superblock.EndSegment);
+                strays.Add(path);
+            }
+            else if (segment < segments.SegmentOf(superblock.Begin.Address))
+            {
+                strays.Add(path);
+            }
+        }
+
+        return strays;
+    }
+
+    private static void RefuseUnlessEmpty(SegmentFiles segments, long segment, long endSegment)
+    {
+        using var reader = new LogReader(segments, (segment + 1) * segments.SizeBytes);
+        for (long address = segment * segments.SizeBytes; address < reader.EndAddress;)
+        {
+            var window = reader.Window(address);
+            if (window.ContainsAnyExcept((byte)0))
+            {
+                throw new JournalDamagedException(
+                    $"{segments.Place(address)}: there is data, though the superblock knows no segment from {endSegment} " +
+                    "on: the superblock is older than the log. Nothing was changed.");
+            }
+
+            address += window.Length;
+        }
+    }
+
+    private static void DeleteStrays(FasterJournalOptions options, List<string> strays)
+    {
+        strays.ForEach(options.Files.Delete);
+        if (strays.Count > 0)
+        {
+            options.Files.SyncDirectory(options.Directory);
+        }
+    }
+
+    /// <summary>Zeroes everything behind the log's end and makes everything before it durable: a process that was
+    /// killed may have left both in the page cache only.</summary>
+    private static void Cut(SegmentFiles segments, Superblock superblock, RecoveredLog log)
+    {
+        byte[] zeros = new byte[Block.Size];
+        var leftovers = log.Leftovers.GroupBy(segments.SegmentOf).ToDictionary(group => group.Key, group => group.Order());
+        for (long segment = superblock.EndSegment - 1; segment >= segments.SegmentOf(superblock.Begin.Address); segment--)
+        {
+            using var file = segments.Open(segment, forWriting: true);
+            if (leftovers.TryGetValue(segment, out var addresses))
+            {
+                // The last first, so that an interrupted cut never leaves a whole commit behind a hole.
+                foreach (long address in addresses.Reverse())
+                {
+                    segments.Calls.Write(file, zeros, segments.OffsetOf(address));
+                }
+            }
+
+            segments.Calls.SyncData(file);
+        }
+    }
+
+    private static Superblock MakeRoom(
+        Superblock superblock,
+        SegmentFiles segments,
+        SuperblockFile file,
+        RecoveredLog log,
+        FasterJournalOptions options)
+    {
+        long needed = segments.SegmentOf(log.End.Address);
+        if (needed >= superblock.EndSegment)
+        {
+            segments.Create(needed);
+            options.Reached?.Invoke(JournalPoint.SegmentCreated);
+            superblock = superblock with { EndSegment = needed + 1 };
+        }
+
+        // The last owner's epoch may be in frames only, if its superblock was restored from before.
+        superblock = superblock with
+        {
+            Generation = superblock.Generation + 1,
+            Epoch = Math.Max(superblock.Epoch, log.End.Epoch),
+            DurableSequence = log.End.Sequence,
+        };
+        file.Write(superblock, options.Reached);
+        return superblock;
+    }
+}

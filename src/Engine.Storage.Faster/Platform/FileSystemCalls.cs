@@ -1,0 +1,96 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Engine.Storage.Faster.Platform;
+
+/// <summary>Everything the journal asks of the operating system: the one seam where systems differ, and where tests
+/// make storage fail.</summary>
+/// <remarks>
+/// Every member throws on the first error; nothing here tries again. What a runtime offers for flushing is not used on
+/// Unix, because some releases report a failed fsync as success.
+/// </remarks>
+internal abstract class FileSystemCalls
+{
+    /// <summary>Errors that mean "no space": ENOSPC, EDQUOT, and the two of Windows as HRESULTs.</summary>
+    private static readonly int[] NoSpaceCodes = [28, 122, 69, unchecked((int)0x80070070), unchecked((int)0x80070027)];
+
+    /// <summary>The calls of the system this process runs on.</summary>
+    internal static FileSystemCalls Current { get; } =
+        OperatingSystem.IsWindows() ? new WindowsCalls()
+        : OperatingSystem.IsMacOS() ? new MacCalls()
+        : new LinuxCalls();
+
+    /// <summary>Identifies the current run of the operating system; empty when unknown. Within one boot a file holds
+    /// every byte that was written to it, synced or not.</summary>
+    internal abstract Guid BootId { get; }
+
+    /// <summary>Whether <paramref name="error"/> says that the disk or a quota is full.</summary>
+    internal static bool IsNoSpace(IOException error) => Array.IndexOf(NoSpaceCodes, error.HResult) >= 0;
+
+    /// <summary>Returns when the file's bytes and its size survive the loss of power.</summary>
+    internal abstract void SyncData(SafeFileHandle file);
+
+    /// <summary>Returns when the names in the directory survive the loss of power.</summary>
+    internal abstract void SyncDirectory(string path);
+
+    /// <summary>Takes the exclusive lock of a directory without waiting; null when somebody else holds it. The lock is
+    /// held until the handle is closed or the process ends.</summary>
+    internal abstract SafeFileHandle? TryLockDirectory(string path);
+
+    /// <summary>Opens a file for reading and writing, created with access for its owner only.</summary>
+    internal virtual SafeFileHandle Open(string path, FileMode mode, long preallocate = 0)
+    {
+        var handle = File.OpenHandle(
+            path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, preallocate);
+        if (!OperatingSystem.IsWindows() && mode != FileMode.Open)
+        {
+            File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return handle;
+    }
+
+    /// <summary>Opens a file for reading.</summary>
+    internal virtual SafeFileHandle OpenRead(string path) =>
+        File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    /// <summary>Writes all of <paramref name="bytes"/>.</summary>
+    internal virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) =>
+        RandomAccess.Write(file, bytes, offset);
+
+    /// <summary>Reads until <paramref name="bytes"/> is full or the file ends; the count read.</summary>
+    internal virtual int Read(SafeFileHandle file, Span<byte> bytes, long offset)
+    {
+        int total = 0;
+        while (total < bytes.Length)
+        {
+            int count = RandomAccess.Read(file, bytes[total..], offset + total);
+            if (count == 0)
+            {
+                break;
+            }
+
+            total += count;
+        }
+
+        return total;
+    }
+
+    /// <summary>Renames, replacing what has the new name.</summary>
+    internal virtual void Move(string from, string to) => File.Move(from, to, overwrite: true);
+
+    /// <summary>Deletes a file.</summary>
+    internal virtual void Delete(string path) => File.Delete(path);
+
+    /// <summary>Creates a directory, and those above it, for its owner only; an existing one is left as it is.</summary>
+    internal virtual void CreateDirectory(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+}

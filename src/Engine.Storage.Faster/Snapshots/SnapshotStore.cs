@@ -1,0 +1,92 @@
+using System.Globalization;
+using Engine.Storage.Faster.Platform;
+
+namespace Engine.Storage.Faster.Snapshots;
+
+/// <summary>The snapshots of one journal, a file each; the newest two are kept.</summary>
+internal sealed class SnapshotStore(FileSystemCalls files, string directory, Guid journalId)
+{
+    private const int KeptCount = 2;
+    private const string Prefix = "snapshot-";
+    private const string Suffix = ".snap";
+
+    /// <summary>The sequences for which there is a file, the newest first.</summary>
+    internal static IReadOnlyList<long> List(string directory)
+    {
+        var sequences = new List<long>();
+        if (Directory.Exists(directory))
+        {
+            foreach (string path in Directory.EnumerateFiles(directory, Prefix + "*" + Suffix))
+            {
+                string digits = Path.GetFileName(path)[Prefix.Length..^Suffix.Length];
+                if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long sequence))
+                {
+                    sequences.Add(sequence);
+                }
+            }
+        }
+
+        sequences.Sort((left, right) => right.CompareTo(left));
+        return sequences;
+    }
+
+    internal string PathOf(long sequence) =>
+        Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{sequence:D19}{Suffix}"));
+
+    /// <summary>Writes a snapshot and reads it back; durable, and proven whole, when this returns.</summary>
+    /// <exception cref="IOException">It could not be written. What was there before is still there.</exception>
+    internal void Save(long sequence, uint checksum, ReadOnlyMemory<byte> state, Action<JournalPoint>? reached)
+    {
+        string path = PathOf(sequence);
+        string temporary = path + ".tmp";
+        using (var file = files.Open(temporary, FileMode.Create))
+        {
+            Span<byte> header = stackalloc byte[SnapshotFile.HeaderSize];
+            SnapshotFile.WriteHeader(header, journalId, sequence, checksum, state.Span);
+            files.Write(file, header, 0);
+            files.Write(file, state.Span, SnapshotFile.HeaderSize);
+            files.SyncData(file);
+        }
+
+        reached?.Invoke(JournalPoint.SnapshotWritten);
+        files.Move(temporary, path);
+        files.SyncDirectory(directory);
+        reached?.Invoke(JournalPoint.SnapshotRenamed);
+        if (TryLoad(sequence, out string? error) is null)
+        {
+            throw new JournalException($"{path} was written and cannot be read back: {error}.");
+        }
+    }
+
+    /// <summary>Deletes all but the newest snapshots.</summary>
+    internal void DeleteOld()
+    {
+        var sequences = List(directory);
+        for (int i = KeptCount; i < sequences.Count; i++)
+        {
+            files.Delete(PathOf(sequences[i]));
+        }
+    }
+
+    /// <summary>Reads and checks one snapshot; null when it is not whole, with the reason.</summary>
+    internal JournalSnapshot? TryLoad(long sequence, out string? error)
+    {
+        string path = PathOf(sequence);
+        try
+        {
+            using var file = files.OpenRead(path);
+            byte[] bytes = new byte[RandomAccess.GetLength(file)];
+            int count = files.Read(file, bytes, 0);
+            return SnapshotFile.TryRead(bytes.AsMemory(0, count), journalId, sequence, out error);
+        }
+        catch (JournalDamagedException damage)
+        {
+            throw new JournalDamagedException($"{path}: {damage.Message}. Open the journal with the build that wrote it.");
+        }
+        catch (IOException failure)
+        {
+            error = failure.Message;
+            return null;
+        }
+    }
+}

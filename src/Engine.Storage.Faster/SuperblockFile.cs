@@ -1,0 +1,80 @@
+using Engine.Storage.Faster.Log;
+using Engine.Storage.Faster.Platform;
+using Microsoft.Win32.SafeHandles;
+
+namespace Engine.Storage.Faster;
+
+/// <summary>The superblock's two copies in one file of 8 KiB, written one after the other, each synced before the next.</summary>
+internal sealed class SuperblockFile(FileSystemCalls files, string directory) : IDisposable
+{
+    private const int CopyCount = 2;
+
+    private SafeFileHandle? _file;
+
+    internal string Path { get; } = System.IO.Path.Combine(directory, "superblock");
+
+    /// <summary>Reads what counts; null when there is no file.</summary>
+    /// <exception cref="JournalDamagedException">There is one, and neither copy is whole.</exception>
+    internal Superblock? Read()
+    {
+        if (!File.Exists(Path))
+        {
+            return null;
+        }
+
+        byte[] copies = new byte[CopyCount * Block.Size];
+        using var file = files.OpenRead(Path);
+        int count = files.Read(file, copies, 0);
+        Superblock? newest = null;
+        for (int i = 0; i < CopyCount && count >= (i + 1) * Block.Size; i++)
+        {
+            var copy = Superblock.TryRead(copies.AsSpan(i * Block.Size, Block.Size));
+            if (copy is not null && (newest is null || copy.Generation > newest.Generation))
+            {
+                newest = copy;
+            }
+        }
+
+        return newest ?? throw new JournalDamagedException(
+            $"{Path}: neither copy of the superblock is whole ({count} bytes read). Nothing was changed. Restore the " +
+            "file from a backup of the same journal, or the whole directory.");
+    }
+
+    /// <summary>Writes both copies; durable when this returns.</summary>
+    internal void Write(Superblock superblock, Action<JournalPoint>? reached)
+    {
+        byte[] block = new byte[Block.Size];
+        superblock.Write(block);
+        if (_file is null && !File.Exists(Path))
+        {
+            Create(block);
+        }
+
+        _file ??= files.Open(Path, FileMode.Open);
+        for (int i = 0; i < CopyCount; i++)
+        {
+            files.Write(_file, block, (long)i * Block.Size);
+            files.SyncData(_file);
+            if (i == 0)
+            {
+                reached?.Invoke(JournalPoint.SuperblockHalfWritten);
+            }
+        }
+    }
+
+    public void Dispose() => _file?.Dispose();
+
+    private void Create(byte[] block)
+    {
+        string temporary = Path + ".tmp";
+        using (var file = files.Open(temporary, FileMode.Create))
+        {
+            files.Write(file, block, 0);
+            files.Write(file, block, Block.Size);
+            files.SyncData(file);
+        }
+
+        files.Move(temporary, Path);
+        files.SyncDirectory(directory);
+    }
+}
