@@ -1,4 +1,5 @@
 using Engine.Host.Configuration;
+using Engine.Host.Rehearsal;
 using Engine.Hosting;
 
 namespace Engine.Host.Serve;
@@ -35,6 +36,15 @@ internal static class EngineSetup
         }
     }
 
+    /// <summary>Puts a job type in the place of the one with its name.</summary>
+    internal static void ReplaceType(JobEngineOptions options, JobType type)
+    {
+        if (options.Types.FirstOrDefault(known => known.Name == type.Name) is { } known)
+        {
+            options.Types[options.Types.IndexOf(known)] = type;
+        }
+    }
+
     private static void UseJournal(EngineBuilder engine, HostSettings settings)
     {
         switch (settings.Journal)
@@ -47,10 +57,12 @@ internal static class EngineSetup
         }
     }
 
+#pragma warning disable CA1859 // One of several handlers; the analyzer sees those that are there today.
     private static IJobHandler CreateHandler(IServiceProvider provider, HostSettings settings, JobTypeSettings type) =>
         type.Handler switch
         {
-            HandlerKind.Rehearsal => throw new NotSupportedException("The rehearsal is not there yet."),
+            HandlerKind.Rehearsal => new RehearsalHandler(
+                type.Type.Pipeline, settings.RehearsalStageDuration, provider.GetRequiredService<TimeProvider>()),
             HandlerKind.Process => throw new NotSupportedException("The process handler is not there yet."),
             null => throw new InvalidOperationException($"Nothing serves '{type.Type.Name}'."),
         };

@@ -1,16 +1,20 @@
 using System.CommandLine;
 using Engine.Host.Cli;
 using Engine.Host.Configuration;
+using Engine.Storage;
+using Microsoft.AspNetCore.Connections;
 
 namespace Engine.Host.Serve;
 
 /// <summary><c>serve</c>: an engine behind HTTP.</summary>
-internal static class ServeCommand
+internal static partial class ServeCommand
 {
     internal static Command Create()
     {
-        var command = new Command("serve", "Serves the HTTP API until "
-            + "stopped.") { TreatUnmatchedTokensAsErrors = false };
+        var command = new Command("serve", "Serves the HTTP API until stopped.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
         command.SetAction(InvokeAsync);
         return command;
     }
@@ -22,7 +26,75 @@ internal static class ServeCommand
         var app = ServeHost.Create(configuration, settings);
         await using (app.ConfigureAwait(false))
         {
-            return await ServeHost.RunAsync(app, cancellationToken).ConfigureAwait(false);
+            return await RunAsync(app, settings, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Starts, serves until told to stop, and answers with an <see cref="ExitCode"/>.</summary>
+    internal static async Task<int> RunAsync(
+        WebApplication app, HostSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (CodeOf(e) is not null)
+        {
+            LogCannotStart(app.Logger, e.Message);
+            return CodeOf(e)!.Value;
+        }
+
+        Announce(app, settings);
+        await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        return app.Services.GetRequiredService<ExitState>().Code;
+    }
+
+    private static int? CodeOf(Exception e) => e switch
+    {
+        JournalLockedException => ExitCode.JournalLocked,
+        JournalDamagedException => ExitCode.JournalDamaged,
+        JournalException => ExitCode.StorageFailed,
+        Microsoft.Extensions.Options.OptionsValidationException => ExitCode.Configuration,
+        AddressInUseException => ExitCode.CannotListen,
+        IOException { InnerException: AddressInUseException } => ExitCode.CannotListen,
+        System.Net.Sockets.SocketException => ExitCode.CannotListen,
+        _ => null,
+    };
+
+    private static void Announce(WebApplication app, HostSettings settings)
+    {
+        var types = EngineSetup.ServedTypes(settings).Select(type => $"{type.Type.Name} ({type.Handler})").ToArray();
+        LogServing(app.Logger, string.Join(", ", app.Urls), string.Join(", ", types));
+        if (types.Length == 0)
+        {
+            LogNothingServed(app.Logger);
+        }
+
+        if (settings.Authentication.Mode == AuthenticationMode.Development)
+        {
+            LogDevelopment(app.Logger);
+        }
+
+        if (settings.Journal == JournalKind.Memory)
+        {
+            LogMemory(app.Logger);
+        }
+    }
+
+    [LoggerMessage(2021, LogLevel.Information, "Serving on {Addresses}; job types: {Types}")]
+    private static partial void LogServing(ILogger logger, string addresses, string types);
+
+    [LoggerMessage(2022, LogLevel.Warning,
+        "Development authentication: anybody on this machine is believed to be who they say (Bearer dev:USER:TIER)")]
+    private static partial void LogDevelopment(ILogger logger);
+
+    [LoggerMessage(2023, LogLevel.Warning, "The journal is in memory: everything is gone when this process ends")]
+    private static partial void LogMemory(ILogger logger);
+
+    [LoggerMessage(2024, LogLevel.Warning,
+        "No job type is served, so that every submission is refused. Engine:JobTypes:NAME:Handler adds one")]
+    private static partial void LogNothingServed(ILogger logger);
+
+    [LoggerMessage(2025, LogLevel.Critical, "Cannot start: {Reason}")]
+    private static partial void LogCannotStart(ILogger logger, string reason);
 }

@@ -1,23 +1,91 @@
-using Engine.Host.Cli;
+using Engine.Host.Authentication;
 using Engine.Host.Configuration;
+using Engine.Host.Endpoints;
+using Engine.Host.Streams;
+using Engine.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Engine.Host.Serve;
 
 /// <summary>The web application around an engine.</summary>
 internal static class ServeHost
 {
-    internal static WebApplication Create(IConfiguration configuration, HostSettings settings)
+    /// <summary>Puts it together; nothing is started yet.</summary>
+    /// <param name="configuration">Where the settings came from: watched for changes, and read for logging.</param>
+    /// <param name="settings">What was read there.</param>
+    /// <param name="engine">Further wishes for the engine.</param>
+    /// <param name="services">Further services; what is registered here wins.</param>
+    internal static WebApplication Create(
+        IConfiguration configuration,
+        HostSettings settings,
+        Action<EngineBuilder>? engine = null,
+        Action<IServiceCollection>? services = null)
     {
+        // Nothing that is not asked for: no other settings, servers, or addresses to listen on.
         var builder = WebApplication.CreateEmptyBuilder(
-            new WebApplicationOptions { EnvironmentName = settings.Environment });
+            new WebApplicationOptions
+            {
+                EnvironmentName = settings.Environment,
+                ContentRootPath = AppContext.BaseDirectory,
+                ApplicationName = typeof(ServeHost).Assembly.GetName().Name,
+            });
         builder.Configuration.AddConfiguration(configuration);
-        builder.Services.AddConfiguredEngine(settings);
-        return builder.Build();
+        builder.Logging.AddConfiguration(configuration.GetSection("Logging")).AddSimpleConsole();
+        ConfigureKestrel(builder, settings);
+
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddCallers(settings.Authentication);
+        builder.Services.AddSingleton(new StreamLimiter(settings.Http.MaxStreamsPerUser));
+        builder.Services.AddSingleton<StreamServices>();
+        builder.Services.AddSingleton<Cancellation>();
+        builder.Services.AddSingleton<ExitState>();
+        builder.Services.Configure<HostOptions>(
+            options => options.ShutdownTimeout = settings.Http.StopTimeout + Margin);
+        builder.Services.AddConfiguredEngine(settings, engine);
+        builder.Services.AddHostedService<EngineWatch>();
+        builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<SettingsReload>(
+            provider, configuration));
+        services?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        foreach (string address in settings.Http.Listen.Split(
+            ';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            app.Urls.Add(address);
+        }
+
+        app.UseMiddleware<ProblemMiddleware>();
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapHost();
+        return app;
     }
 
-    internal static async Task<int> RunAsync(WebApplication app, CancellationToken cancellationToken)
+    /// <summary>Time for requests to end before the engine is told to stop.</summary>
+    private static TimeSpan Margin => TimeSpan.FromSeconds(5);
+
+    private static void ConfigureKestrel(WebApplicationBuilder builder, HostSettings settings)
     {
-        await app.RunAsync(cancellationToken).ConfigureAwait(false);
-        return ExitCode.Success;
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            // Certificates; endpoints there are refused when the settings are read.
+            kestrel.Configure(builder.Configuration.GetSection("Kestrel"));
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = settings.Http.MaxRequestBytes;
+            kestrel.Limits.MaxConcurrentConnections = 10_000;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+            kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
+
+            // A reader that does not read is cut off, so that it holds no memory and no stop (F21).
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(10));
+        });
     }
 }

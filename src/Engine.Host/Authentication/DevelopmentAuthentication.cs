@@ -1,0 +1,59 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Engine.Host.Configuration;
+using Engine.Host.Endpoints;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace Engine.Host.Authentication;
+
+/// <summary>Believes <c>Bearer dev:USER:TIER</c>, optionally followed by <c>:SUBSCRIPTION</c>. Start-up has made sure
+/// that only this machine can connect, and that this is no production.</summary>
+internal sealed class DevelopmentAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory logger,
+    UrlEncoder encoder,
+    AuthenticationSettings settings)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    internal const string Name = "Development";
+
+    private const string Start = "Bearer ";
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        string header = Request.Headers.Authorization.ToString();
+        if (!header.StartsWith(Start, StringComparison.OrdinalIgnoreCase))
+        {
+            return Task.FromResult(AuthenticateResult.NoResult());
+        }
+
+        string[] parts = header[Start.Length..].Trim().Split(':');
+        if (parts.Length is < 3 or > 4 || parts[0] != "dev")
+        {
+            return Task.FromResult(AuthenticateResult.Fail("The token is not dev:USER:TIER."));
+        }
+
+        var identity = new ClaimsIdentity(Name);
+        identity.AddClaim(new Claim(settings.UserClaim, parts[1]));
+        if (parts[2].Length > 0)
+        {
+            identity.AddClaim(new Claim(settings.TierClaim, parts[2]));
+        }
+
+        if (parts.Length == 4)
+        {
+            identity.AddClaim(new Claim(settings.SubscriptionClaim, parts[3]));
+        }
+
+        var principal = new ClaimsPrincipal(identity);
+        return Task.FromResult(Caller.Read(principal, settings) is null
+            ? AuthenticateResult.Fail("The user or the tier is not usable.")
+            : AuthenticateResult.Success(new AuthenticationTicket(principal, Name)));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties) => Challenge.WriteAsync(Context);
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        Problems.Forbidden().ExecuteAsync(Context);
+}

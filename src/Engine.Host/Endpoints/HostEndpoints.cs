@@ -1,0 +1,48 @@
+using Engine.Host.Authentication;
+using Engine.Host.Streams;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Engine.Host.Endpoints;
+
+/// <summary>Every route of the host.</summary>
+internal static class HostEndpoints
+{
+    internal static void MapHost(this IEndpointRouteBuilder routes)
+    {
+        var jobs = routes.MapGroup("/api/jobs");
+        jobs.MapJobs();
+        jobs.MapJobStreams();
+        routes.MapGet("/api/queue", GetQueueAsync);
+        routes.MapGet("/api/usage", GetUsageAsync);
+        routes.MapGet("/health/live", () => Healthy("live")).AllowAnonymous();
+        routes.MapGet("/health/ready", GetReadiness).AllowAnonymous();
+    }
+
+    private static async Task<IResult> GetQueueAsync(JobEngine engine, CancellationToken cancellationToken) =>
+        TypedResults.Json(
+            QueueBody.From(await engine.GetQueueAsync(cancellationToken).ConfigureAwait(false)),
+            HostJson.Default.QueueBody);
+
+    private static async Task<IResult> GetUsageAsync(
+        Caller caller, JobEngine engine, CancellationToken cancellationToken)
+    {
+        var usage = await engine.GetUsageAsync(caller.UserId, caller.Tier, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Json(
+            new UsageAnswer(caller.Tier, UsageBody.From(usage)), HostJson.Default.UsageAnswer);
+    }
+
+    private static JsonHttpResult<HealthBody> GetReadiness(JobEngine engine) => engine.Health switch
+    {
+        EngineHealth.Running => Healthy("ready"),
+        EngineHealth.Starting => Unhealthy("starting"),
+        EngineHealth.Stopping => Unhealthy("stopping"),
+        EngineHealth.Stopped => Unhealthy("stopped"),
+        EngineHealth.Failed => Unhealthy("failed"),
+    };
+
+    private static JsonHttpResult<HealthBody> Healthy(string status) =>
+        TypedResults.Json(new HealthBody(status), HostJson.Default.HealthBody);
+
+    private static JsonHttpResult<HealthBody> Unhealthy(string status) => TypedResults.Json(
+        new HealthBody(status), HostJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
+}

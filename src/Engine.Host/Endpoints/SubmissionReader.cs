@@ -1,0 +1,227 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Unicode;
+using Engine.Host.Authentication;
+using Microsoft.Net.Http.Headers;
+
+namespace Engine.Host.Endpoints;
+
+/// <summary>Turns a request into a <see cref="JobRequest"/>, or says what is wrong with it. Limits come first: size,
+/// then encoding, then shape. Fields that are not known are ignored, as the original did; what a caller may not choose
+/// (user, tier, state) is never read from the body.</summary>
+internal static class SubmissionReader
+{
+    private const int MaxDepth = 32;
+    private const string DefaultType = "build";
+
+    private static readonly JsonDocumentOptions Strict = new()
+    {
+        MaxDepth = MaxDepth,
+        AllowDuplicateProperties = false,
+        CommentHandling = JsonCommentHandling.Disallow,
+        AllowTrailingCommas = false,
+    };
+
+    /// <summary>Reads the request of a caller; exactly one part of the answer is null.</summary>
+    internal static async ValueTask<(JobRequest? Request, ProblemResult? Problem)> ReadAsync(
+        HttpRequest request, Caller caller, CancellationToken cancellationToken)
+    {
+        if (CheckHeaders(request, out string? key) is { } wrong)
+        {
+            return (null, wrong);
+        }
+
+        byte[] body = await ReadBodyAsync(request, cancellationToken).ConfigureAwait(false);
+        if (!Utf8.IsValid(body))
+        {
+            return (null, Problems.Malformed("The body is not valid UTF-8"));
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(body, Strict);
+            return Interpret(document.RootElement, caller, key);
+        }
+        catch (JsonException e)
+        {
+            return (null, Problems.Malformed(
+                $"The body is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}): at most "
+                + $"{MaxDepth} levels deep, no comments, no property twice"));
+        }
+        catch (InvalidOperationException)
+        {
+            // What the parser lets pass and no string can hold: half of a surrogate pair, written as an escape.
+            return (null, Problems.Malformed("The body holds text that is not valid Unicode"));
+        }
+    }
+
+    private static ProblemResult? CheckHeaders(HttpRequest request, out string? key)
+    {
+        key = null;
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            || !(type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+                || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
+            || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+        {
+            return Problems.UnsupportedMediaType("Content-Type must be application/json, in UTF-8");
+        }
+
+        // A body that unpacks to a thousand times its size would pass every limit.
+        if (request.Headers.ContentEncoding.Count > 0)
+        {
+            return Problems.UnsupportedMediaType("Content-Encoding is not supported");
+        }
+
+        var keys = request.Headers["Idempotency-Key"];
+        if (keys.Count > 0)
+        {
+            key = keys[0]!;
+            if (keys.Count > 1
+                || key.Length is < 1 or > JobRequest.MaxIdempotencyKeyLength
+                || key.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            {
+                return Problems.Invalid(
+                    "Idempotency-Key",
+                    $"must be one header of 1 to {JobRequest.MaxIdempotencyKeyLength} visible ASCII characters");
+            }
+        }
+
+        return null;
+    }
+
+    // The server enforces the limit while it reads, whether a length was announced or not.
+    private static async ValueTask<byte[]> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, 64 * 1024));
+        await request.Body.CopyToAsync(body, cancellationToken).ConfigureAwait(false);
+        return body.ToArray();
+    }
+
+    private static (JobRequest? Request, ProblemResult? Problem) Interpret(JsonElement root, Caller caller, string? key)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            return (null, Problems.Invalid("body", "must be a JSON object"));
+        }
+
+        // Any text may come back to somebody: all of it must be text.
+        CheckText(root);
+        if (!TryText(root, "project_id", JobRequest.MaxNameLength, out string? project))
+        {
+            return (null, Problems.Invalid(
+                "project_id",
+                $"must be 1 to {JobRequest.MaxNameLength} characters, none of them a control character"));
+        }
+
+        if (!root.TryGetProperty("goal", out var goal)
+            || goal.ValueKind != JsonValueKind.String
+            || goal.GetString()!.Length == 0)
+        {
+            return (null, Problems.Invalid("goal", "must be text of at least 1 character"));
+        }
+
+        string? type = DefaultType;
+        if (IsPresent(root, "type") && !TryText(root, "type", 64, out type))
+        {
+            return (null, Problems.Invalid("type", "must be the name of a job type"));
+        }
+
+        int priority = 0;
+        if (IsPresent(root, "priority")
+            && (root.GetProperty("priority") is not { ValueKind: JsonValueKind.Number } number
+                || !number.TryGetInt32(out priority)
+                || priority is < 0 or > 100))
+        {
+            return (null, Problems.Invalid("priority", "must be a whole number from 0 to 100"));
+        }
+
+        JsonElement? fields = IsPresent(root, "payload") ? root.GetProperty("payload") : null;
+        if (fields is { ValueKind: not JsonValueKind.Object })
+        {
+            return (null, Problems.Invalid("payload", "must be a JSON object"));
+        }
+
+        if (fields is { } given && given.TryGetProperty("goal", out _))
+        {
+            return (null, Problems.Invalid("payload.goal", "must not be there: the goal stands beside the payload"));
+        }
+
+        return (new JobRequest
+        {
+            Type = type!,
+            UserId = caller.UserId,
+            ProjectId = project,
+            Tier = caller.Tier,
+            Priority = priority,
+            Payload = PayloadOf(goal, fields),
+            IdempotencyKey = key,
+        }, null);
+    }
+
+    // What the handler gets: the goal and the payload's own fields, side by side.
+    private static byte[] PayloadOf(JsonElement goal, JsonElement? fields)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WritePropertyName("goal");
+            goal.WriteTo(writer);
+            if (fields is { } given)
+            {
+                foreach (var field in given.EnumerateObject())
+                {
+                    field.WriteTo(writer);
+                }
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    // A field that is null is a field that is not there.
+    private static bool IsPresent(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
+
+    private static bool TryText(JsonElement root, string name, int maxLength, out string? text)
+    {
+        text = root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
+        return text is { Length: >= 1 } && text.Length <= maxLength && !text.Any(char.IsControl);
+    }
+
+    // Reading a text decodes it, and throws when it cannot be decoded.
+    private static void CheckText(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    CheckText(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    CheckText(property.Value);
+                }
+
+                break;
+            case JsonValueKind.Undefined:
+            case JsonValueKind.Number:
+            case JsonValueKind.True:
+            case JsonValueKind.False:
+            case JsonValueKind.Null:
+                break;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+
+namespace Engine.Host.Rehearsal;
+
+/// <summary>What a payload asks a rehearsal to do.</summary>
+/// <param name="Iterations">1 to 1,000.</param>
+/// <param name="FailAt">The stage to fail in, or null.</param>
+/// <param name="Error">What to fail with, or null for a text of our own.</param>
+/// <param name="Retryable">Whether the type's retries may be used.</param>
+internal sealed record RehearsalPlan(int Iterations, string? FailAt, string? Error, bool Retryable)
+{
+    private const int MaxIterations = 1_000;
+
+    internal static bool TryRead(
+        ReadOnlyMemory<byte> payload,
+        Pipeline? pipeline,
+        [NotNullWhen(true)] out RehearsalPlan? plan,
+        [NotNullWhen(false)] out string? problem)
+    {
+        plan = null;
+        problem = null;
+        if (payload.IsEmpty)
+        {
+            plan = new RehearsalPlan(1, null, null, false);
+            return true;
+        }
+
+        using var document = JsonDocument.Parse(payload);
+        var root = document.RootElement;
+        int iterations = 1;
+        if (root.TryGetProperty("iterations", out var number)
+            && (number.ValueKind != JsonValueKind.Number
+                || !number.TryGetInt32(out iterations)
+                || iterations is < 1 or > MaxIterations))
+        {
+            problem = $"payload.iterations: must be a whole number from 1 to {MaxIterations}";
+            return false;
+        }
+
+        string? failAt = TextIn(root, "fail_at");
+        if (root.TryGetProperty("fail_at", out _)
+            && (failAt is null || pipeline is null || pipeline.IndexOf(failAt) < 0))
+        {
+            string known = string.Join(", ", pipeline?.Stages.Select(stage => stage.Name) ?? []);
+            problem = $"payload.fail_at: must be a stage of the type's pipeline ({known})";
+            return false;
+        }
+
+        bool retryable = root.TryGetProperty("retryable", out var flag) && flag.ValueKind == JsonValueKind.True;
+        plan = new RehearsalPlan(iterations, failAt, TextIn(root, "error"), retryable);
+        return true;
+    }
+
+    private static string? TextIn(JsonElement root, string name) =>
+        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+}

@@ -1,0 +1,95 @@
+using System.Threading.Channels;
+using Engine.Host.Configuration;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+
+namespace Engine.Host.Serve;
+
+/// <summary>Takes changed settings over while the host runs: tiers, resources, the cap, and what a served job type may
+/// do. Settings that cannot be used change nothing and are logged.</summary>
+internal sealed partial class SettingsReload(
+    IConfiguration configuration, HostSettings started, JobEngine engine, ILogger<SettingsReload> logger)
+    : BackgroundService
+{
+    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    private Dictionary<string, string> _known = [];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _known = Flat();
+        using var subscription = ChangeToken.OnChange(
+            configuration.GetReloadToken, () => _changes.Writer.TryWrite(true));
+        await foreach (bool _ in _changes.Reader.ReadAllAsync(stoppingToken).ConfigureAwait(false))
+        {
+            await TakeOverAsync(stoppingToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task TakeOverAsync(CancellationToken cancellationToken)
+    {
+        var now = Flat();
+        string[] changed =
+        [
+            .. now.Keys.Union(_known.Keys, StringComparer.OrdinalIgnoreCase)
+                .Where(key => now.GetValueOrDefault(key) != _known.GetValueOrDefault(key))
+                .Order(StringComparer.OrdinalIgnoreCase),
+        ];
+        if (changed.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            var settings = SettingsReader.Read(configuration);
+            var served = EngineSetup.ServedTypes(started)
+                .Select(type => type.Type.Name)
+                .ToHashSet(StringComparer.Ordinal);
+            await engine.ReconfigureAsync(
+                options =>
+                {
+                    options.GlobalCap = settings.Engine.GlobalCap;
+                    options.Tiers = [.. settings.Engine.Tiers];
+                    options.Resources = new Dictionary<string, int>(settings.Engine.Resources, StringComparer.Ordinal);
+                    foreach (var type in settings.JobTypes.Values.Where(type => served.Contains(type.Type.Name)))
+                    {
+                        EngineSetup.ReplaceType(options, type.Type);
+                    }
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (SettingsException e)
+        {
+            LogRefused(e.Message);
+            return;
+        }
+        catch (OptionsValidationException e)
+        {
+            LogRefused(e.Message);
+            return;
+        }
+
+        _known = now;
+        var later = changed.Where(key => SettingsReader.Find(key) is not { Reloads: true }).ToArray();
+        LogTaken(string.Join(", ", changed.Except(later)));
+        if (later.Length > 0)
+        {
+            LogLater(string.Join(", ", later));
+        }
+    }
+
+    private Dictionary<string, string> Flat() =>
+        SettingsReader.Values(configuration)
+            .ToDictionary(pair => pair.Key, pair => pair.Text, StringComparer.OrdinalIgnoreCase);
+
+    [LoggerMessage(2011, LogLevel.Information, "Took over changed settings: {Keys}")]
+    private partial void LogTaken(string keys);
+
+    [LoggerMessage(2012, LogLevel.Warning, "These changed settings take effect at the next start: {Keys}")]
+    private partial void LogLater(string keys);
+
+    [LoggerMessage(2013, LogLevel.Error, "Changed settings were refused, the old ones stay. {Problems}")]
+    private partial void LogRefused(string problems);
+}

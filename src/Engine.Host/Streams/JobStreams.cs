@@ -1,0 +1,129 @@
+using System.Globalization;
+using Engine.Host.Authentication;
+using Engine.Host.Endpoints;
+using Engine.RunLogs;
+
+namespace Engine.Host.Streams;
+
+/// <summary>The event streams of one job. Each watches first and shows the snapshot afterwards, so that nothing falls
+/// between; each ends when the job has (DA-24), when the client goes, or when the host stops.</summary>
+internal static class JobStreams
+{
+    private static readonly TimeSpan EventHeartbeat = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LogHeartbeat = TimeSpan.FromSeconds(20);
+
+    internal static void MapJobStreams(this IEndpointRouteBuilder jobs)
+    {
+        jobs.MapGet("/{id}/stream", (
+            string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services) =>
+            OpenAsync(id, caller, http, engine, services, typed: false));
+        jobs.MapGet("/{id}/events/stream", (
+            string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services) =>
+            OpenAsync(id, caller, http, engine, services, typed: true));
+        jobs.MapGet("/{id}/logs/stream", OpenLogsAsync);
+    }
+
+    private static async Task<IResult> OpenAsync(
+        string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services, bool typed)
+    {
+        if (!TryReadLastEventId(http.Request, out long? after))
+        {
+            return Problems.Malformed("Last-Event-ID: must be a whole number, as an id of this stream");
+        }
+
+        using var place = services.Limiter.TryOpen(caller.UserId);
+        if (place is null)
+        {
+            return Problems.TooManyStreams(services.Limiter.Limit);
+        }
+
+        using var ends = services.EndsWith(http.RequestAborted);
+        using var watch = JobId.TryParse(id, null, out var jobId)
+            ? await engine.WatchAsync(jobId, caller.UserId, after, ends.Token).ConfigureAwait(false)
+            : null;
+        if (watch is null)
+        {
+            return Problems.JobNotFound();
+        }
+
+        // A browser reconnects for ever when a stream ends. 204 is how it is told that there will be no more.
+        if (after >= watch.Snapshot.LastEventId && watch.Snapshot.State.IsFinal)
+        {
+            return TypedResults.NoContent();
+        }
+
+        try
+        {
+            var stream = new JobEventStream(watch, new SseWriter(http.Response), services.Time, typed);
+            await stream.WriteAllAsync(resumed: after is not null, EventHeartbeat, ends.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
+        {
+            // The client has gone or the host stops: nobody is left to tell.
+        }
+
+        return TypedResults.Empty;
+    }
+
+    private static async Task<IResult> OpenLogsAsync(
+        string id, Caller caller, HttpContext http, JobEngine engine, IRunLogStore logs, StreamServices services)
+    {
+        if (!TryReadLastEventId(http.Request, out long? after))
+        {
+            return Problems.Malformed("Last-Event-ID: must be a whole number, as an id of this stream");
+        }
+
+        using var place = services.Limiter.TryOpen(caller.UserId);
+        if (place is null)
+        {
+            return Problems.TooManyStreams(services.Limiter.Limit);
+        }
+
+        using var ends = services.EndsWith(http.RequestAborted);
+        using var watch = JobId.TryParse(id, null, out var jobId)
+            ? await engine.WatchAsync(jobId, caller.UserId, null, ends.Token).ConfigureAwait(false)
+            : null;
+        if (watch is null)
+        {
+            return Problems.JobNotFound();
+        }
+
+        try
+        {
+            var stream = new JobLogStream(watch, logs, new SseWriter(http.Response), services.Time);
+            await stream.WriteAllAsync(after, LogHeartbeat, ends.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
+        {
+            // As above.
+        }
+
+        return TypedResults.Empty;
+    }
+
+    private static bool TryReadLastEventId(HttpRequest request, out long? after)
+    {
+        after = null;
+        var header = request.Headers["Last-Event-ID"];
+        if (header.Count == 0 || (header.Count == 1 && header[0]!.Length == 0))
+        {
+            return true;
+        }
+
+        bool ok = long.TryParse(header.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out long value);
+        after = value;
+        return ok;
+    }
+}
+
+/// <summary>What every stream needs.</summary>
+internal sealed class StreamServices(StreamLimiter limiter, TimeProvider time, IHostApplicationLifetime lifetime)
+{
+    internal StreamLimiter Limiter { get; } = limiter;
+
+    internal TimeProvider Time { get; } = time;
+
+    /// <summary>Set when the client goes or the host begins to stop: an open stream must not hold up a stop.</summary>
+    internal CancellationTokenSource EndsWith(CancellationToken aborted) =>
+        CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
+}
