@@ -1,0 +1,198 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Engine.Host.Processes;
+
+/// <summary>Where runs work: <c>runs/JOB/RUN</c> under the data directory, kept as long as the job's log.</summary>
+/// <remarks>
+/// Beside them <c>.scratch</c> holds each running program's home, removed when it ends, and <c>.active</c> a note per
+/// running program, so that a host that starts after a crash finds and kills what the last one left running. One host at a
+/// time: a lock on <c>.lock</c> keeps a second from killing the first one's programs.
+/// </remarks>
+internal sealed partial class RunDirectories : IDisposable
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly string _root;
+    private readonly FileStream _lock;
+
+    private RunDirectories(string root, FileStream theLock)
+    {
+        _root = root;
+        _lock = theLock;
+    }
+
+    /// <summary>Takes the directories for this process.</summary>
+    /// <exception cref="RunDirectoriesInUseException">Another live process has them.</exception>
+    internal static RunDirectories Open(string dataDirectory)
+    {
+        string root = Path.Combine(Path.GetFullPath(dataDirectory), "runs");
+        Make(root);
+        string path = Path.Combine(root, ".lock");
+        FileStream theLock;
+        try
+        {
+            theLock = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new RunDirectoriesInUseException($"Another process runs programs in '{root}'.", e);
+        }
+
+        Make(Path.Combine(root, ".active"));
+        return new RunDirectories(root, theLock);
+    }
+
+    /// <summary>Makes a run's directories, empty, and notes that it is about to start.</summary>
+    internal RunDirectory Create(JobId jobId, int run, string token)
+    {
+        string number = run.ToString(CultureInfo.InvariantCulture);
+        var directory = new RunDirectory(
+            Path.Combine(_root, jobId.ToString(), number),
+            Path.Combine(_root, ".scratch", $"{jobId}-{number}"),
+            Path.Combine(_root, ".active", $"{jobId}-{number}.json"),
+            token);
+        MakeAnew(directory.Work);
+        MakeAnew(directory.Scratch);
+        directory.Note(root: null);
+        return directory;
+    }
+
+    /// <summary>Removes what the runs of a job left.</summary>
+    internal void Delete(JobId jobId) => DeleteTree(Path.Combine(_root, jobId.ToString()));
+
+    /// <summary>Kills the programs that a host before this one left running when it crashed.</summary>
+    /// <returns>How many processes were killed.</returns>
+    internal async Task<int> EndLeftoversAsync(TimeProvider time)
+    {
+        int killed = 0;
+        foreach (string path in Directory.GetFiles(Path.Combine(_root, ".active"), "*.json"))
+        {
+            // A note that is cut off was never followed by a start.
+            if (ProcessTable.IsSupported && ReadNote(path) is { } note && note.BootId == ProcessTable.BootId)
+            {
+                ProcessEntry? root = note.Pid is { } pid
+                    ? new ProcessEntry(pid, 0, pid, pid, 'R', note.StartTicks) : null;
+                var tree = new ProcessTree(note.Token, root);
+                killed += tree.Find().Count;
+                await tree.EndAsync(TimeSpan.Zero, time).ConfigureAwait(false);
+            }
+
+            File.Delete(path);
+        }
+
+        DeleteTree(Path.Combine(_root, ".scratch"));
+        return killed;
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    internal static void DeleteTree(string path)
+    {
+        try
+        {
+            // Links are removed, not followed.
+            Directory.Delete(path, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Nothing was there.
+        }
+        catch (UnauthorizedAccessException) when (!OperatingSystem.IsWindows())
+        {
+            // A program may take its own right to write away.
+            var unlinked = new EnumerationOptions
+            {
+                RecurseSubdirectories = false,
+                AttributesToSkip = FileAttributes.None,
+            };
+            OpenUp(path, unlinked);
+            Directory.Delete(path, recursive: true);
+        }
+    }
+
+    private static void OpenUp(string path, EnumerationOptions options)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, OwnerOnly);
+        }
+
+        foreach (var directory in new DirectoryInfo(path).EnumerateDirectories("*", options))
+        {
+            if (directory.LinkTarget is null)
+            {
+                OpenUp(directory.FullName, options);
+            }
+        }
+    }
+
+    private static void MakeAnew(string path)
+    {
+        DeleteTree(path);
+        Make(Path.GetDirectoryName(path)!);
+        Make(path);
+    }
+
+    private static void Make(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, OwnerOnly);
+        }
+    }
+
+    private static ActiveRun? ReadNote(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), NotesContext.Default.ActiveRun);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What a host must know to find a run's processes again.</summary>
+    internal sealed record ActiveRun(string BootId, string Token, int? Pid, long StartTicks);
+
+    [JsonSerializable(typeof(ActiveRun))]
+    internal sealed partial class NotesContext : JsonSerializerContext;
+}
+
+/// <summary>The directories of one run that is under way.</summary>
+/// <param name="Work">Where the program starts; kept afterwards.</param>
+/// <param name="Scratch">Its home and place for temporary files; removed afterwards.</param>
+/// <param name="NotePath">The note that it runs; removed afterwards.</param>
+/// <param name="Token">What its processes are known by.</param>
+internal sealed record RunDirectory(string Work, string Scratch, string NotePath, string Token)
+{
+    /// <summary>Notes what runs here. Written before the start without a process, so that no crash falls between.</summary>
+    internal void Note(ProcessEntry? root)
+    {
+        if (ProcessTable.IsSupported)
+        {
+            var note = new RunDirectories.ActiveRun(ProcessTable.BootId, Token, root?.Pid, root?.StartTicks ?? 0);
+            string next = NotePath + ".new";
+            File.WriteAllBytes(
+                next, JsonSerializer.SerializeToUtf8Bytes(note, RunDirectories.NotesContext.Default.ActiveRun));
+            File.Move(next, NotePath, overwrite: true);
+        }
+    }
+
+    /// <summary>Removes what is not kept. Only when no process of the run is left.</summary>
+    internal void Close()
+    {
+        RunDirectories.DeleteTree(Scratch);
+        File.Delete(NotePath);
+    }
+}
+
+/// <summary>Another process works in the same data directory.</summary>
+internal sealed class RunDirectoriesInUseException(string message, Exception inner) : IOException(message, inner);
