@@ -1,3 +1,5 @@
+using Engine.Host.Processes;
+
 namespace Engine.Host.Configuration;
 
 /// <summary>Everything that can be set, with the values that hold when nothing is.</summary>
@@ -27,6 +29,8 @@ internal sealed class HostSettings
     };
 
     internal TimeSpan RehearsalStageDuration { get; set; } = TimeSpan.FromSeconds(2);
+
+    internal ProcessSettings Processes { get; } = new();
 
     internal HttpSettings Http { get; } = new();
 

@@ -1,3 +1,5 @@
+using Engine.Host.Processes;
+
 namespace Engine.Host.Configuration;
 
 /// <summary>Every key that may stand under <c>Engine:</c>, in the order of docs/configuration.md.</summary>
@@ -8,6 +10,7 @@ internal static class SettingsCatalog
         .. EngineKeys.All,
         .. TierKeys.All,
         .. JobTypeKeys.All,
+        .. ProcessKeys.All,
         .. HttpKeys.All,
         .. AuthenticationKeys.All,
     ];

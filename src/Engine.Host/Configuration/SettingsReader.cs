@@ -7,7 +7,9 @@ internal static class SettingsReader
 
     /// <exception cref="SettingsException">A key is not known, a value breaks its rule, or values contradict each
     /// other.</exception>
-    internal static HostSettings Read(IConfiguration configuration)
+    /// <param name="configuration">Where the settings are.</param>
+    /// <param name="serves">Whether HTTP is to be served: otherwise what that needs may be missing.</param>
+    internal static HostSettings Read(IConfiguration configuration, bool serves = true)
     {
         var settings = new HostSettings { Environment = HostConfiguration.EnvironmentOf(configuration) };
         List<string> problems = [];
@@ -19,7 +21,7 @@ internal static class SettingsReader
             }
         }
 
-        SettingsRules.Check(settings, configuration, problems);
+        SettingsRules.Check(settings, configuration, problems, serves);
         return problems.Count == 0 ? settings : throw new SettingsException(problems);
     }
 

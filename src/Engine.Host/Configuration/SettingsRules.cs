@@ -3,11 +3,22 @@ namespace Engine.Host.Configuration;
 /// <summary>What must hold between settings. Each problem names the key to change.</summary>
 internal static class SettingsRules
 {
-    internal static void Check(HostSettings settings, IConfiguration configuration, List<string> problems)
+    internal static void Check(
+        HostSettings settings, IConfiguration configuration, List<string> problems, bool serves)
     {
         CheckTiers(settings, problems);
         CheckTypes(settings, problems);
-        CheckListening(settings, configuration, problems);
+        if (settings.Processes.KillGrace >= settings.Engine.CancelGrace)
+        {
+            // A handler that is still killing when its grace ends is abandoned, and with it what it kills.
+            problems.Add("Engine:Processes:KillGrace: must be below Engine:CancelGrace "
+                + $"({settings.Engine.CancelGrace:c}); found '{settings.Processes.KillGrace:c}'.");
+        }
+
+        if (serves)
+        {
+            CheckListening(settings, configuration, problems);
+        }
     }
 
     private static void CheckTiers(HostSettings settings, List<string> problems)

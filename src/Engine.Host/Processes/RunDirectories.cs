@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Engine.Storage;
 
 namespace Engine.Host.Processes;
 
@@ -24,7 +25,7 @@ internal sealed partial class RunDirectories : IDisposable
     }
 
     /// <summary>Takes the directories for this process.</summary>
-    /// <exception cref="RunDirectoriesInUseException">Another live process has them.</exception>
+    /// <exception cref="JournalLockedException">Another live process has them.</exception>
     internal static RunDirectories Open(string dataDirectory)
     {
         string root = Path.Combine(Path.GetFullPath(dataDirectory), "runs");
@@ -37,7 +38,7 @@ internal sealed partial class RunDirectories : IDisposable
         }
         catch (IOException e) when (File.Exists(path))
         {
-            throw new RunDirectoriesInUseException($"Another process runs programs in '{root}'.", e);
+            throw new JournalLockedException($"Another process runs programs in '{root}'.", e);
         }
 
         Make(Path.Combine(root, ".active"));
@@ -193,6 +194,3 @@ internal sealed record RunDirectory(string Work, string Scratch, string NotePath
         File.Delete(NotePath);
     }
 }
-
-/// <summary>Another process works in the same data directory.</summary>
-internal sealed class RunDirectoriesInUseException(string message, Exception inner) : IOException(message, inner);

@@ -1,4 +1,5 @@
 using Engine.Host.Configuration;
+using Engine.Host.Processes;
 using Engine.Host.Rehearsal;
 using Engine.Hosting;
 
@@ -14,6 +15,12 @@ internal static class EngineSetup
         {
             engine.Configure(options => Copy(settings.Engine, options));
             UseJournal(engine, settings);
+            engine.UseRunStorage(settings);
+            if (ServedTypes(settings).Any(type => type.Handler == HandlerKind.Process))
+            {
+                engine.UseProcesses(settings);
+            }
+
             foreach (var type in ServedTypes(settings))
             {
                 engine.AddHandler(type.Type.Name, provider => CreateHandler(provider, settings, type), _ => type.Type);
@@ -57,13 +64,12 @@ internal static class EngineSetup
         }
     }
 
-#pragma warning disable CA1859 // One of several handlers; the analyzer sees those that are there today.
     private static IJobHandler CreateHandler(IServiceProvider provider, HostSettings settings, JobTypeSettings type) =>
         type.Handler switch
         {
             HandlerKind.Rehearsal => new RehearsalHandler(
                 type.Type.Pipeline, settings.RehearsalStageDuration, provider.GetRequiredService<TimeProvider>()),
-            HandlerKind.Process => throw new NotSupportedException("The process handler is not there yet."),
+            HandlerKind.Process => ProcessSetup.CreateHandler(provider, settings),
             null => throw new InvalidOperationException($"Nothing serves '{type.Type.Name}'."),
         };
 

@@ -168,7 +168,7 @@ public sealed class ProcessTreeTests : IAsyncDisposable
     [Fact]
     public void A_second_host_does_not_get_the_directories()
     {
-        Assert.Throws<Engine.Host.Processes.RunDirectoriesInUseException>(
+        Assert.Throws<Engine.Storage.JournalLockedException>(
             () => Engine.Host.Processes.RunDirectories.Open(_harness.Data));
     }
 
