@@ -57,7 +57,7 @@ internal static class EngineSetup
         switch (settings.Journal)
         {
             case JournalKind.Memory:
-                engine.UseMemoryJournal();
+                engine.UseMemoryJournal().UseMemoryRunLogs();
                 break;
             case JournalKind.Faster:
                 throw new NotSupportedException("The journal on disk is not there yet.");

@@ -1,0 +1,241 @@
+using Engine.Host.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace Engine.Tests.Configuration;
+
+public class SettingsReaderTests
+{
+    [Fact]
+    public void Nothing_set_gives_the_documented_defaults()
+    {
+        var settings = Read("Development");
+
+        Assert.Equal("data", settings.DataDirectory);
+        Assert.Equal(JournalKind.Faster, settings.Journal);
+        Assert.Equal(100, settings.Engine.GlobalCap);
+        Assert.Equal(["bootstrapper", "partner", "cto_scale"], settings.Engine.Tiers.Select(tier => tier.Name));
+        Assert.Equal(Pipeline.Build, settings.JobTypes["build"].Type.Pipeline);
+        Assert.Equal("http://127.0.0.1:5080", settings.Http.Listen);
+        Assert.Equal(AuthenticationMode.Development, settings.Authentication.Mode);
+    }
+
+    [Fact]
+    public void The_catalog_states_the_defaults_that_the_engine_has()
+    {
+        // Each documented default, written as a setting, must leave everything as it is without it.
+        var plain = Read("Development");
+        var documented = SettingsCatalog.All
+            .Where(setting => setting.Default != "-" && !setting.Key.Contains('*', StringComparison.Ordinal));
+        foreach (var setting in documented)
+        {
+            string text = setting.Default.Replace(",", "", StringComparison.Ordinal);
+            var set = Read("Development", ($"Engine:{setting.Key}", text));
+
+            Assert.Equal((setting.Key, Shown(plain)), (setting.Key, Shown(set)));
+        }
+    }
+
+    [Fact]
+    public void Tiers_of_the_preset_change_key_by_key_and_others_are_added()
+    {
+        var settings = Read(
+            "Development", ("Engine:Tiers:partner:UserSlots", "7"), ("Engine:Tiers:gold:Boost", "9"));
+
+        var partner = Assert.Single(settings.Engine.Tiers, tier => tier.Name == "partner");
+        Assert.Equal((7, 3, 50), (partner.UserSlots, partner.ProjectSlots, partner.DailyLimit));
+        Assert.Equal(9, Assert.Single(settings.Engine.Tiers, tier => tier.Name == "gold").Boost);
+        Assert.Equal(4, settings.Engine.Tiers.Count);
+    }
+
+    [Fact]
+    public void Job_types_are_added_with_their_handler_and_resources()
+    {
+        var settings = Read(
+            "Development",
+            ("Engine:JobTypes:encode:Handler", "Process"),
+            ("Engine:JobTypes:encode:Timeout", "00:05:00"),
+            ("Engine:JobTypes:encode:Resources:1", "disk"),
+            ("Engine:JobTypes:encode:Resources:0", "gpu"),
+            ("Engine:Resources:gpu", "1"),
+            ("Engine:Resources:disk", "4"));
+
+        var encode = settings.JobTypes["encode"];
+        Assert.Equal(HandlerKind.Process, encode.Handler);
+        Assert.Equal(TimeSpan.FromMinutes(5), encode.Type.Timeout);
+        Assert.Equal(["gpu", "disk"], encode.Type.Resources);
+        Assert.Null(encode.Type.Pipeline);
+    }
+
+    [Theory]
+    [InlineData("Engine:GlobalCap", "0", "a whole number from 1 to 100,000,000")]
+    [InlineData("Engine:GlobalCap", "many", "a whole number")]
+    [InlineData("Engine:GlobalCap", "1e3", "a whole number")]
+    [InlineData("Engine:GlobalCap", "99999999999", "a whole number")]
+    [InlineData("Engine:MaxConcurrentRuns", "-1", "0 to 10,000")]
+    [InlineData("Engine:LeaseDuration", "5", "a time span")]
+    [InlineData("Engine:LeaseDuration", "00:00:00.5", "from 00:00:01")]
+    [InlineData("Engine:Ordering", "Random", "one of Strict, Positions, HeadStart")]
+    [InlineData("Engine:Ordering", "1", "one of Strict, Positions, HeadStart")]
+    [InlineData("Engine:Journal", "Paper", "one of Faster, Memory")]
+    [InlineData("Engine:SharedProjects", "yes", "true or false")]
+    [InlineData("Engine:DataDirectory", "", "1 to 1,000 characters")]
+    [InlineData("Engine:FallbackTier", "platinum", "one of bootstrapper, partner, cto_scale")]
+    [InlineData("Engine:Tiers:partner:UserSlots", "0", "1 to 10,000")]
+    [InlineData("Engine:Tiers:partner:Boost", "-1", "0 to 1,000")]
+    [InlineData("Engine:Tiers:partner:IterationCap", "1", "at least IterationDepth")]
+    [InlineData("Engine:Resources:gpu", "0", "1 to 1,000,000")]
+    [InlineData("Engine:JobTypes:build:Handler", "Magic", "one of Rehearsal, Process")]
+    [InlineData("Engine:JobTypes:build:MaxRetries", "101", "0 to 100")]
+    [InlineData("Engine:JobTypes:build:Resources:0", "gpu", "names under Engine:Resources")]
+    [InlineData("Engine:Rehearsal:StageDuration", "2 s", "a time span")]
+    [InlineData("Engine:Listen", "127.0.0.1", "http or https URLs")]
+    [InlineData("Engine:Listen", "ftp://127.0.0.1", "http or https URLs")]
+    [InlineData("Engine:Listen", "http://127.0.0.1:5080/api", "http or https URLs")]
+    [InlineData("Engine:Listen", "http://0.0.0.0:5080", "a loopback address")]
+    [InlineData("Engine:Listen", "http://*:5080", "a loopback address")]
+    [InlineData("Engine:Listen", "http://[::]:5080", "a loopback address")]
+    [InlineData("Engine:Listen", "http://build.example:5080", "a loopback address")]
+    [InlineData("Engine:Listen", "http://127.0.0.1:1;http://192.168.0.1:2", "a loopback address")]
+    [InlineData("Engine:MaxRequestBytes", "10", "1,024 to")]
+    [InlineData("Engine:Authentication:ClockSkew", "00:02:00", "to 00:01:00")]
+    [InlineData("Engine:Authentication:Authority", "http://issuer.example", "an https URL")]
+    [InlineData("Engine:Authentication:Algorithms:0", "none", "one of HS256")]
+    public void A_wrong_value_is_refused_with_key_rule_and_what_was_found(string key, string value, string rule)
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read("Development", (key, value)));
+
+        string problem = Assert.Single(refused.Problems);
+        string named = rule.StartsWith("names", StringComparison.Ordinal) ? key[..^2] : key;
+        Assert.StartsWith(named + ": must be ", problem, StringComparison.Ordinal);
+        Assert.Contains(rule, problem, StringComparison.Ordinal);
+        string found = key == "Engine:Listen" ? "found '" : $"found '{value}'";
+        Assert.Contains(found, problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Engine:GlobalCapp")]
+    [InlineData("Engine:Tiers:partner:Speed")]
+    [InlineData("Engine:Tiers:partner")]
+    [InlineData("Engine:JobTypes:build:Resources:first")]
+    [InlineData("Engine:Authentication:Password")]
+    public void An_unknown_key_is_refused_by_its_full_name(string key)
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read("Development", (key, "1")));
+
+        Assert.StartsWith(key + ": is not a known setting; found "
+            + "'1'", Assert.Single(refused.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_problems_are_told_at_once()
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read(
+            "Development", ("Engine:GlobalCap", "x"), ("Engine:Nonsense", "1"), ("Engine:StaleAfter", "never")));
+
+        Assert.Equal(3, refused.Problems.Count);
+    }
+
+    [Fact]
+    public void A_type_of_ones_own_needs_a_handler()
+    {
+        var refused = Assert.Throws<SettingsException>(
+            () => Read("Development", ("Engine:JobTypes:encode:MaxRetries", "1")));
+
+        Assert.Contains("Engine:JobTypes:encode:Handler: must be one of", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_secret_is_not_repeated_when_it_breaks_its_rule()
+    {
+        var refused = Assert.Throws<SettingsException>(
+            () => Read("Development", ("Engine:Authentication:SigningKey", "hunter2")));
+
+        Assert.Contains("7 characters, not shown", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Production", null, "must be set in the environment 'Production'")]
+    [InlineData("Staging", null, "must be set in the environment 'Staging'")]
+    [InlineData("Production", "Development", "must be Jwt in Production")]
+    public void Without_signed_tokens_nothing_starts_in_production(string environment, string? mode, string rule)
+    {
+        (string, string)[] set = mode is null ? [] : [("Engine:Authentication:Mode", mode)];
+
+        var refused = Assert.Throws<SettingsException>(() => Read(environment, set));
+
+        Assert.Contains($"Engine:Authentication:Mode: {rule}", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void With_signed_tokens_any_address_may_be_listened_on()
+    {
+        var settings = Read("Production", [.. Jwt, ("Engine:Listen", "http://0.0.0.0:5080")]);
+
+        Assert.Equal(["HS256"], settings.Authentication.Algorithms);
+        Assert.Equal("http://0.0.0.0:5080", settings.Http.Listen);
+    }
+
+    [Theory]
+    [InlineData("Engine:Authentication:Audience", null, "Engine:Authentication:Audience: must be set")]
+    [InlineData("Engine:Authentication:Issuer", null, "Engine:Authentication:Issuer: must be set")]
+    [InlineData("Engine:Authentication:SigningKey", null, "Engine:Authentication:Authority: either it or")]
+    [InlineData("Engine:Authentication:Authority", "https://issuer.example", "found both")]
+    [InlineData("Engine:Authentication:Algorithms:0", "RS256", "Engine:Authentication:Algorithms: must be HS*")]
+    public void Half_an_authentication_is_refused(string key, string? value, string rule)
+    {
+        var set = Jwt.Where(pair => pair.Key != key).ToList();
+        if (value is not null)
+        {
+            set.Add((key, value));
+        }
+
+        var refused = Assert.Throws<SettingsException>(() => Read("Production", [.. set]));
+
+        Assert.Contains(rule, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("urls", "http://0.0.0.0:1", "Engine:Listen: must be a loopback address")]
+    [InlineData("Kestrel:Endpoints:Http:Url", "http://0.0.0.0:1", "Kestrel:Endpoints: must not be used")]
+    public void No_other_way_leads_around_the_loopback_rule(string key, string value, string rule)
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read("Development", (key, value)));
+
+        Assert.Contains(rule, refused.Message, StringComparison.Ordinal);
+    }
+
+    private static (string Key, string Value)[] Jwt =>
+    [
+        ("Engine:Authentication:Mode", "Jwt"),
+        ("Engine:Authentication:SigningKey", new string('k', 32)),
+        ("Engine:Authentication:Issuer", "https://issuer.example"),
+        ("Engine:Authentication:Audience", "engine"),
+    ];
+
+    private static HostSettings Read(string environment, params (string Key, string Value)[] values)
+    {
+        var pairs = values.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value));
+        return SettingsReader.Read(new ConfigurationBuilder()
+            .AddInMemoryCollection([.. pairs, KeyValuePair.Create("environment", (string?)environment)])
+            .Build());
+    }
+
+    private static string Shown(HostSettings settings) => string.Join(
+        "; ",
+        settings.DataDirectory,
+        settings.Journal,
+        System.Text.Json.JsonSerializer.Serialize(settings.Engine),
+        settings.RehearsalStageDuration,
+        settings.Http.Listen,
+        settings.Http.MaxRequestBytes,
+        settings.Http.MaxStreamsPerUser,
+        settings.Http.RequireSubscription,
+        settings.Http.CancelWait,
+        settings.Http.StopTimeout,
+        settings.Authentication.ClockSkew,
+        settings.Authentication.UserClaim,
+        settings.Authentication.TierClaim,
+        settings.Authentication.SubscriptionClaim,
+        settings.Authentication.AdminClaim);
+}
