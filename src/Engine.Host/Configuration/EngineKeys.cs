@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Numerics;
+
 namespace Engine.Host.Configuration;
 
 /// <summary>The settings of the engine itself.</summary>
@@ -12,6 +15,17 @@ internal static class EngineKeys
             "Where events are kept: `Faster` on disk, synced before anything is acknowledged; `Memory` nowhere: "
             + "everything is gone with the process.",
             (s, _, value) => s.Journal = value),
+        Setting.Choice<JournalDurability>("JournalDurability", JournalDurability.Synced,
+            "With `Journal` `Faster`: what acknowledged work survives. `Synced`: the loss of power. `Logged`: the end "
+            + "of the process only, and faster.",
+            (s, _, value) => s.JournalDurability = value),
+        Setting.Text("JournalSegmentBytes", "67108864", "a power of two from 65536 to 1073741824",
+            "With `Journal` `Faster`: the size of one file of the log, in bytes, of which two are made at the first "
+            + "start. An existing journal keeps the size it was created with.",
+            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes)
+                && bytes is >= 65_536 and <= 1_073_741_824
+                && BitOperations.IsPow2(bytes),
+            (s, _, value) => s.JournalSegmentBytes = int.Parse(value, CultureInfo.InvariantCulture)),
         Setting.Integer("GlobalCap", 100, 1, 100_000_000,
             "Queued jobs at most, over all users; beyond it submissions are refused with 503.",
             (s, _, value) => s.Engine.GlobalCap = value) with { Reloads = true },

@@ -18,6 +18,10 @@ internal sealed class HostSettings
 
     internal JournalKind Journal { get; set; } = JournalKind.Faster;
 
+    internal JournalDurability JournalDurability { get; set; } = JournalDurability.Synced;
+
+    internal int JournalSegmentBytes { get; set; } = 64 * 1024 * 1024;
+
     /// <summary>The engine's own options. <see cref="JobEngineOptions.Types"/> stays empty here: see
     /// <see cref="JobTypes"/>.</summary>
     internal JobEngineOptions Engine { get; } = new();
@@ -67,6 +71,16 @@ internal enum JournalKind
 
     /// <summary>Nowhere: gone with the process.</summary>
     Memory,
+}
+
+/// <summary>What an acknowledgement of the journal on disk survives.</summary>
+internal enum JournalDurability
+{
+    /// <summary>The loss of power.</summary>
+    Synced,
+
+    /// <summary>The end of the process, not the loss of power.</summary>
+    Logged,
 }
 
 /// <summary>What serves a job type.</summary>

@@ -58,11 +58,9 @@ internal sealed record WaitingForBody(
             return null;
         }
 
-        // A user's slots are held by the user's own jobs; those of anything else may be held by somebody else's,
-        // whose ids are nobody's business.
-        var freedBy = reason.Kind == WaitKind.UserSlots ? reason.FreedBy : null;
+        // Whose job holds the slot is told by the engine only when it is the caller's own.
         string kind = JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.Kind.ToString());
-        return new(kind, reason.Name, reason.Used, reason.Capacity, freedBy?.ToString(), reason.Until);
+        return new(kind, reason.Name, reason.Used, reason.Capacity, reason.FreedBy?.ToString(), reason.Until);
     }
 }
 

@@ -2,6 +2,8 @@ using Engine.Host.Configuration;
 using Engine.Host.Processes;
 using Engine.Host.Rehearsal;
 using Engine.Hosting;
+using Engine.Storage;
+using Engine.Storage.Faster;
 
 namespace Engine.Host.Serve;
 
@@ -57,10 +59,17 @@ internal static class EngineSetup
         switch (settings.Journal)
         {
             case JournalKind.Memory:
-                engine.UseMemoryJournal().UseMemoryRunLogs();
+                engine.UseMemoryJournal();
                 break;
             case JournalKind.Faster:
-                throw new NotSupportedException("The journal on disk is not there yet.");
+                engine.UseFasterJournal(Path.Combine(settings.DataDirectory, "journal"), options =>
+                {
+                    options.Durability = settings.JournalDurability == JournalDurability.Synced
+                        ? Durability.Synced
+                        : Durability.Logged;
+                    options.SegmentSizeBytes = settings.JournalSegmentBytes;
+                });
+                break;
         }
     }
 

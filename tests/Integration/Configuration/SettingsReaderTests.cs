@@ -77,6 +77,8 @@ public class SettingsReaderTests
     [InlineData("Engine:Ordering", "Random", "one of Strict, Positions, HeadStart")]
     [InlineData("Engine:Ordering", "1", "one of Strict, Positions, HeadStart")]
     [InlineData("Engine:Journal", "Paper", "one of Faster, Memory")]
+    [InlineData("Engine:JournalSegmentBytes", "100000", "a power of two")]
+    [InlineData("Engine:JournalDurability", "Maybe", "one of Synced, Logged")]
     [InlineData("Engine:SharedProjects", "yes", "true or false")]
     [InlineData("Engine:DataDirectory", "", "1 to 1,000 characters")]
     [InlineData("Engine:FallbackTier", "platinum", "one of bootstrapper, partner, cto_scale")]
@@ -225,6 +227,8 @@ public class SettingsReaderTests
         "; ",
         settings.DataDirectory,
         settings.Journal,
+        settings.JournalDurability,
+        settings.JournalSegmentBytes,
         System.Text.Json.JsonSerializer.Serialize(settings.Engine),
         settings.RehearsalStageDuration,
         settings.Http.Listen,
