@@ -18,8 +18,8 @@ public sealed class JobEngineOptions
 
     /// <summary>What a job without a known tier gets: the name of one of <see cref="Tiers"/>, or null for the fallback
     /// values of <see cref="Tier"/> (seed-semantics 1.2).</summary>
-    /// <value>The default is "bootstrapper", where there is such a tier.</value>
-    public string? FallbackTier { get; set; } = "bootstrapper";
+    /// <value>The default is null.</value>
+    public string? FallbackTier { get; set; }
 
     /// <summary>The kinds of work.</summary>
     /// <value>Up to 1,000 with different names. The default is none: handlers add theirs.</value>

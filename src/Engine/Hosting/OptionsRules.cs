@@ -69,8 +69,7 @@ internal static class OptionsRules
                 Span(path + nameof(tier.InitialDuration), tier.InitialDuration, Ms(1000), Days(30));
             }
 
-            if (options.FallbackTier is { } fallback && fallback != "bootstrapper"
-                && options.Tiers.All(tier => tier.Name != fallback))
+            if (options.FallbackTier is { } fallback && options.Tiers.All(tier => tier.Name != fallback))
             {
                 failures.Add($"FallbackTier names '{fallback}', which is none of Tiers.");
             }
