@@ -90,8 +90,11 @@ internal sealed class CommandLoop
         }
     }
 
-    /// <summary>Whether a batch can be given out, or the loop must wait for the journal.</summary>
-    internal bool HasWork => _inFlight.TryPeek(out var oldest) && oldest.Append is null or { IsCompleted: true };
+    /// <summary>Whether a step would find something to do now. With every batch in flight, only the journal can bring it:
+    /// what waits in the inbox must go on waiting.</summary>
+    internal bool HasWork => HasDurableBatch || (_spare.Count > 0 && _inbox.HasItems);
+
+    private bool HasDurableBatch => _inFlight.TryPeek(out var oldest) && oldest.Append is null or { IsCompleted: true };
 
     /// <summary>Does what can be done without waiting. Returns whether there was anything.</summary>
     internal bool Step()
@@ -248,7 +251,7 @@ internal sealed class CommandLoop
     private bool PublishDurable()
     {
         bool any = false;
-        while (HasWork)
+        while (HasDurableBatch)
         {
             var batch = _inFlight.Peek();
             if (batch.Append is { } append)

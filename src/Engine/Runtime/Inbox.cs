@@ -30,6 +30,9 @@ internal sealed class Inbox(int capacity)
         return WriteSlowlyAsync(operation, cancellationToken);
     }
 
+    /// <summary>Whether something is in. The loop's thread.</summary>
+    internal bool HasItems => _channel.Reader.TryPeek(out _);
+
     internal bool TryRead(out Operation operation) => _channel.Reader.TryRead(out operation!);
 
     /// <summary>Nothing more goes in. What is in can still be read.</summary>
@@ -49,7 +52,7 @@ internal sealed class Inbox(int capacity)
     {
         // Asleep first, then look: whoever brings work after the look sees that it must ring.
         Interlocked.Exchange(ref _asleep, 1);
-        if ((_channel.Reader.TryPeek(out _) || hasWork()) && Interlocked.Exchange(ref _asleep, 0) == 1)
+        if (hasWork() && Interlocked.Exchange(ref _asleep, 0) == 1)
         {
             return;
         }

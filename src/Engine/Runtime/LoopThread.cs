@@ -8,11 +8,13 @@ internal sealed class LoopThread
     private readonly Action<Exception?> _onEnded;
     private readonly ITimer _timer;
     private readonly Thread _thread;
+    private readonly Func<bool> _hasWork;
     private TimeSpan _armed = Timeout.InfiniteTimeSpan;
 
     internal LoopThread(CommandLoop loop, Inbox inbox, TimeProvider time, Action<Exception?> onEnded)
     {
         (_loop, _inbox, _onEnded) = (loop, inbox, onEnded);
+        _hasWork = () => loop.HasWork;
         _timer = time.CreateTimer(
             static bell => ((Inbox)bell!).Ring(), inbox, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _thread = new Thread(Run) { IsBackground = true, Name = "Engine loop" };
@@ -27,7 +29,7 @@ internal sealed class LoopThread
             if (!_loop.Step())
             {
                 Arm();
-                _inbox.Sleep(() => _loop.HasWork);
+                _inbox.Sleep(_hasWork);
             }
         }
 
