@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Runtime;
+using System.Runtime.InteropServices;
+
+namespace Engine.Bench.Throughput;
+
+/// <summary>Measures whole engines beside yardsticks in one run, so that ratios can be compared between machines.</summary>
+internal static class ThroughputCommand
+{
+    internal static Command Create()
+    {
+        var journal = new Option<string>("--journal")
+        {
+            Description = "Where events go.",
+            DefaultValueFactory = _ => Journals.Memory,
+        };
+        journal.AcceptOnlyFromAmong(Journals.Memory, Journals.Faster);
+        var queued = new Option<int>("--queued")
+        {
+            Description = "Jobs that are open while life cycles are measured.",
+            DefaultValueFactory = _ => 10_000,
+        };
+        var seconds = new Option<double>("--seconds")
+        {
+            Description = "How long each rate is measured, each of three times.",
+            DefaultValueFactory = _ => 4,
+        };
+        var quick = new Option<bool>("--quick")
+        {
+            Description = "Everything briefly, within half a minute: shows that it works, and rough figures.",
+        };
+        var directory = new Option<DirectoryInfo>("--data")
+        {
+            Description = "Where journals lie; emptied afterwards. A disk, not a file system in memory.",
+            DefaultValueFactory = _ => new DirectoryInfo(Path.Combine(AppContext.BaseDirectory, "data")),
+        };
+        var command = new Command("throughput", "Measures rates and latencies of whole engines.")
+        {
+            journal, queued, seconds, quick, directory,
+        };
+        command.SetAction((parsed, _) => RunAsync(
+            parsed.GetValue(journal)!,
+            parsed.GetValue(directory)!,
+            parsed.GetValue(quick)
+                ? ThroughputPlan.Quick with { Queued = parsed.GetValue(queued) }
+                : ThroughputPlan.Full with
+                {
+                    Queued = parsed.GetValue(queued),
+                    Window = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                }));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string journal, DirectoryInfo directory, ThroughputPlan plan)
+    {
+        string path = Path.Combine(directory.FullName, $"bench-{Environment.ProcessId}");
+        using var journals = new Journals(journal, path);
+        Figures.Note($"journal {journal}, {plan.Queued} open jobs, {Workload.Users} users, 3 tiers, windows of "
+            + $"{plan.Window.TotalSeconds} s");
+        Figures.Note($"{Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}, "
+            + $"{RuntimeInformation.OSDescription}, server GC {(GCSettings.IsServerGC ? "on" : "off")}");
+        await new ThroughputRun(journals, plan).RunAsync();
+        return 0;
+    }
+}
+
+/// <summary>How much of everything to do.</summary>
+internal sealed record ThroughputPlan
+{
+    internal required int Queued { get; init; }
+
+    /// <summary>The length of one measurement of a rate.</summary>
+    internal required TimeSpan Window { get; init; }
+
+    /// <summary>How often each rate is measured; the middle one counts.</summary>
+    internal required int Rounds { get; init; }
+
+    /// <summary>The long queue that is compared with one of a thousand jobs.</summary>
+    internal required int Deep { get; init; }
+
+    internal required int Calls { get; init; }
+
+    internal required long RecoveryEvents { get; init; }
+
+    internal static ThroughputPlan Full { get; } = new()
+    {
+        Queued = 10_000,
+        Window = TimeSpan.FromSeconds(4),
+        Rounds = 3,
+        Deep = 1_000_000,
+        Calls = 20_000,
+        RecoveryEvents = 1_000_000,
+    };
+
+    internal static ThroughputPlan Quick { get; } = new()
+    {
+        Queued = 10_000,
+        Window = TimeSpan.FromSeconds(0.7),
+        Rounds = 2,
+        Deep = 100_000,
+        Calls = 2_000,
+        RecoveryEvents = 200_000,
+    };
+}

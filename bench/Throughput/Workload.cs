@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Engine.Bench.Throughput;
+
+/// <summary>Who submits what: 10,000 users of three tiers with two projects each, in an order without a pattern.</summary>
+internal sealed class Workload
+{
+    internal const int Users = 10_000;
+    internal const string JobType = "noop";
+    internal const string Resource = "compute";
+    private const ulong Step = 0x9E37_79B9_7F4A_7C15;
+
+    // A power of two: taking the next one is one addition and one mask.
+    private const int RequestCount = 65_536;
+
+    private readonly JobRequest[] _requests;
+    private long _next;
+
+    /// <param name="limited">With projects and a named resource, or with the users' slots only, which always count.</param>
+    internal Workload(bool limited)
+    {
+        byte[] payload = """{"prompt":"a landing page"}"""u8.ToArray();
+        _requests = new JobRequest[RequestCount];
+        for (int i = 0; i < RequestCount; i++)
+        {
+            int user = (int)(((ulong)i * Step >> 33) % Users);
+            string userId = string.Create(CultureInfo.InvariantCulture, $"user-{user}");
+            _requests[i] = new JobRequest
+            {
+                Type = JobType,
+                UserId = userId,
+                Tier = TierOf(user),
+                ProjectId = limited ? string.Create(CultureInfo.InvariantCulture, $"{userId}-{i & 1}") : null,
+                Resources = limited ? [Resource] : [],
+                Payload = payload,
+            };
+        }
+    }
+
+    /// <summary>Any thread. The requests are made beforehand, so that they do not count as the engine's allocations.</summary>
+    internal JobRequest Next() => _requests[Interlocked.Increment(ref _next) & (RequestCount - 1)];
+
+    /// <summary>The plans: the product's with a daily limit that counts every job but stops none, or with slots that
+    /// never fill.</summary>
+    internal static IReadOnlyList<Tier> TiersFor(bool limited) =>
+        [.. Tiers.CoFounder.Select(tier => limited
+            ? tier with { DailyLimit = 1_000_000 }
+            : tier with { DailyLimit = 1_000_000, UserSlots = 10_000, ProjectSlots = 10_000 })];
+
+    // Six of ten are bootstrappers, three partners, one cto_scale.
+    private static string TierOf(int user) => (user % 10) switch
+    {
+        < 6 => "bootstrapper",
+        < 9 => "partner",
+        _ => "cto_scale",
+    };
+}
