@@ -35,9 +35,9 @@ internal readonly record struct CommitMark(
         BinaryPrimitives.WriteUInt32LittleEndian(target[60..], Crc32C.Of(target[..60]));
     }
 
-    /// <summary>Reads the mark at <paramref name="address"/>; false when there is none, with the reason.</summary>
+    /// <summary>Reads a mark that is whole, wherever it was written for; false when there is none, with the reason.</summary>
     /// <exception cref="JournalDamagedException">A mark of a later version.</exception>
-    internal static bool TryRead(ReadOnlySpan<byte> source, long address, out CommitMark mark, out string? error)
+    internal static bool TryRead(ReadOnlySpan<byte> source, out CommitMark mark, out string? error)
     {
         mark = default;
         if (BinaryPrimitives.ReadUInt32LittleEndian(source) != Magic)
@@ -65,7 +65,7 @@ internal readonly record struct CommitMark(
             BinaryPrimitives.ReadInt64LittleEndian(source[40..]),
             BinaryPrimitives.ReadInt64LittleEndian(source[48..]),
             BinaryPrimitives.ReadInt32LittleEndian(source[56..]));
-        error = mark.Address == address ? null : $"the commit there was written for address {mark.Address}";
-        return error is null;
+        error = null;
+        return true;
     }
 }

@@ -57,7 +57,11 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
         }
     }
 
-    public void Dispose() => ArrayPool<byte>.Shared.Return(Interlocked.Exchange(ref _commit, []));
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_commit);
+        _commit = [];
+    }
 
     private bool TryReadFrame(out JournalFrame frame)
     {
@@ -99,6 +103,11 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
             return Stop(address, error!);
         }
 
+        if (mark.Address != address)
+        {
+            return Stop(address, $"the commit there was written for address {mark.Address}");
+        }
+
         if (mark.FirstSequence != Position.Sequence + 1 || mark.Epoch < Position.Epoch ||
             (_torn && mark.Epoch <= _commitEpoch))
         {
@@ -122,7 +131,7 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
     {
         try
         {
-            return CommitMark.TryRead(bytes, address, out mark, out error);
+            return CommitMark.TryRead(bytes, out mark, out error);
         }
         catch (JournalDamagedException damage)
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Win32.SafeHandles;
 
 namespace Engine.Storage.Faster.Log;
@@ -9,7 +10,7 @@ internal sealed class LogReader(SegmentFiles segments, long endAddress) : IDispo
 {
     private const int WindowBytes = 512 * 1024;
 
-    private readonly byte[] _window = new byte[WindowBytes];
+    private byte[] _window = ArrayPool<byte>.Shared.Rent(WindowBytes);
     private long _windowAddress;
     private int _windowLength;
     private long _segment = -1;
@@ -51,7 +52,12 @@ internal sealed class LogReader(SegmentFiles segments, long endAddress) : IDispo
         return _window.AsSpan((int)(address - _windowAddress), (int)(_windowAddress + _windowLength - address));
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _file?.Dispose();
+        ArrayPool<byte>.Shared.Return(_window);
+        (_window, _windowLength) = ([], 0);
+    }
 
     private void Load(long wanted)
     {

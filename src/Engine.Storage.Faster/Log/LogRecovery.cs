@@ -74,7 +74,7 @@ internal static class LogRecovery
             }
 
             leftovers.Add(address);
-            if (IsLaterCommit(block, address, superblock, out var mark) &&
+            if (IsOfLastOwner(block, superblock, out var mark) &&
                 mark.FirstSequence > cursor.Position.Sequence + 1 &&
                 (ordered || mark.DurableSequence > cursor.Position.Sequence))
             {
@@ -88,10 +88,11 @@ internal static class LogRecovery
         return leftovers;
     }
 
-    private static bool IsLaterCommit(ReadOnlySpan<byte> block, long address, Superblock superblock, out CommitMark mark)
+    private static bool IsOfLastOwner(ReadOnlySpan<byte> block, Superblock superblock, out CommitMark mark)
     {
-        // What earlier owners wrote is all below the durable sequence; a leftover of theirs proves nothing.
-        return CommitMark.TryRead(block, address, out mark, out _) &&
+        // What earlier owners wrote is all below the durable sequence; a leftover of theirs proves nothing. A mark of the
+        // last one proves that its commit was written even where the disk has put it in a wrong place.
+        return CommitMark.TryRead(block, out mark, out _) &&
             mark.Epoch >= superblock.Epoch && mark.Nonce == superblock.Nonce;
     }
 

@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using Engine.Storage;
+using Engine.Tests.Support;
+
+namespace Engine.Tests.Faster;
+
+/// <summary>One directory, one owner.</summary>
+public sealed class FasterLockTests : IDisposable
+{
+    private readonly TestDirectory _directory = new();
+
+    private string Journal => _directory["journal"];
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_second_journal_is_refused_and_told_by_whom_until_the_first_is_closed()
+    {
+        await using var second = FasterImage.Open(Journal);
+        await using (var first = FasterImage.Open(Journal))
+        {
+            await (await JournalWriter.AcquireAsync(first)).AppendAsync("1");
+
+            var refusal = await Assert.ThrowsAsync<JournalLockedException>(() => second.AcquireAsync().AsTask());
+            Assert.Contains($"pid {Environment.ProcessId} ", refusal.Message, StringComparison.Ordinal);
+        }
+
+        await (await JournalWriter.AcquireAsync(second)).AppendAsync("2");
+        Assert.Equal(["1", "2"], await second.ReadTextsAsync());
+    }
+
+    [Fact]
+    public async Task Of_ten_that_start_at_once_exactly_one_owns()
+    {
+        var journals = Enumerable.Range(0, 10).Select(_ => FasterImage.Open(Journal)).ToList();
+
+        bool[] owns = await Task.WhenAll(journals.Select(async journal =>
+        {
+            try
+            {
+                await journal.AcquireAsync();
+                return true;
+            }
+            catch (JournalLockedException)
+            {
+                return false;
+            }
+        }));
+
+        Assert.Equal(1, owns.Count(owned => owned));
+        foreach (var journal in journals)
+        {
+            await journal.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Another_process_that_holds_the_lock_keeps_the_journal_out_until_it_ends()
+    {
+        Directory.CreateDirectory(Journal);
+        using var other = Process.Start(new ProcessStartInfo("flock", ["--nonblock", Journal, "cat"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        await other.StandardInput.WriteLineAsync("locked");
+        await other.StandardInput.FlushAsync();
+        Assert.Equal("locked", await other.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30)));
+        await using var journal = FasterImage.Open(Journal);
+
+        await Assert.ThrowsAsync<JournalLockedException>(() => journal.AcquireAsync().AsTask());
+
+        other.StandardInput.Close();
+        await other.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        await journal.AcquireAsync();
+    }
+
+    [Fact]
+    public async Task The_owner_keeps_other_processes_out()
+    {
+        await using var journal = FasterImage.Open(Journal);
+        await journal.AcquireAsync();
+
+        using var other = Process.Start("flock", ["--nonblock", Journal, "true"]);
+        await other.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(1, other.ExitCode);
+    }
+
+    [Fact]
+    public async Task An_owner_whose_directory_was_taken_over_stops_at_the_next_segment()
+    {
+        await using var journal = FasterImage.Open(Journal);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        await writer.AppendAsync("1");
+        await File.WriteAllTextAsync(Path.Combine(Journal, "owner"), "pid 1 boot ? epoch 9 nonce ?\n");
+
+        AppendResult result;
+        int acknowledged = 1;
+        while ((result = await writer.Start(new string('x', 3000))) == AppendResult.Durable)
+        {
+            Assert.True(++acknowledged < 20, "more than a segment was acknowledged");
+        }
+
+        Assert.Equal(AppendStatus.Unknown, result.Status);
+        Assert.Contains("no longer this owner's", result.Error, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,119 @@
+using System.Text;
+using Engine.Storage;
+using Engine.Tests.Support;
+
+namespace Engine.Tests.Faster;
+
+/// <summary>Snapshots that go bad, and logs that go away below them.</summary>
+public sealed class FasterSnapshotTests : IDisposable
+{
+    private readonly TestDirectory _directory = new();
+
+    private string Journal => _directory["journal"];
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Every_flipped_bit_of_the_newest_falls_back_to_the_one_before()
+    {
+        await WriteAsync(truncateBelow: 1);
+        string newest = SnapshotPaths()[^1];
+        byte[] original = await File.ReadAllBytesAsync(newest);
+        await using var journal = FasterImage.Open(Journal);
+        for (int bit = 0; bit < original.Length * 8; bit += 5)
+        {
+            byte[] flipped = [.. original];
+            flipped[bit / 8] ^= (byte)(1 << (bit % 8));
+            await File.WriteAllBytesAsync(newest, flipped);
+            try
+            {
+                Assert.Equal((60, "state 60"), Show(await journal.LoadSnapshotAsync()));
+            }
+            catch (JournalDamagedException refusal)
+            {
+                Assert.Contains("version", refusal.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_older_one_is_refused_when_the_log_no_longer_reaches_down_to_it()
+    {
+        await WriteAsync(truncateBelow: 81);
+        await File.WriteAllBytesAsync(SnapshotPaths()[^1], [1, 2, 3]);
+        await using var journal = FasterImage.Open(Journal);
+
+        var refusal = await Assert.ThrowsAsync<JournalDamagedException>(() => journal.LoadSnapshotAsync().AsTask());
+
+        Assert.Contains("snapshot-0000000000000000080.snap", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_missing_snapshot_below_a_truncated_log_is_refused()
+    {
+        await WriteAsync(truncateBelow: 81);
+        Array.ForEach(SnapshotPaths(), File.Delete);
+        await using var journal = FasterImage.Open(Journal);
+
+        await Assert.ThrowsAsync<JournalDamagedException>(() => journal.LoadSnapshotAsync().AsTask());
+    }
+
+    [Fact]
+    public async Task Without_any_whole_snapshot_a_whole_log_is_enough()
+    {
+        await WriteAsync(truncateBelow: 1);
+        Array.ForEach(SnapshotPaths(), path => File.WriteAllText(path, "?"));
+        await using var journal = FasterImage.Open(Journal);
+
+        Assert.Null(await journal.LoadSnapshotAsync());
+        Assert.Equal(100, (await journal.ReadTextsAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Two_snapshots_are_kept_and_whole_segments_are_given_back()
+    {
+        int before = await WriteAsync(truncateBelow: 1);
+        int after = await WriteAsync(truncateBelow: 181, first: 101);
+
+        Assert.Equal(2, SnapshotPaths().Length);
+        Assert.True(after < before, $"{after} segments after truncation, {before} before");
+    }
+
+    [Fact]
+    public async Task Nothing_is_truncated_when_the_snapshot_went_bad_since()
+    {
+        await WriteAsync(truncateBelow: 1);
+        await using var journal = FasterImage.Open(Journal);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        await File.WriteAllTextAsync(SnapshotPaths()[^1], "?");
+
+        await Assert.ThrowsAsync<JournalDamagedException>(() => journal.TruncateAsync(writer.Epoch, 81).AsTask());
+
+        Assert.Equal(100, (await journal.ReadTextsAsync()).Count);
+    }
+
+    private static (long, string) Show(JournalSnapshot? snapshot) =>
+        (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State.Span));
+
+    private string[] SnapshotPaths() => [.. Directory.GetFiles(Journal, "*.snap").Order(StringComparer.Ordinal)];
+
+    /// <summary>100 frames over several segments, snapshots at 60 and 80 of them.</summary>
+    private async Task<int> WriteAsync(long truncateBelow, int first = 1)
+    {
+        await using var journal = FasterImage.Open(Journal);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        Assert.Equal(first, writer.Sequence + 1);
+        for (int i = 0; i < 100; i++)
+        {
+            await writer.AppendAsync(new string('x', 3000));
+        }
+
+        foreach (long sequence in new[] { first + 59L, first + 79L })
+        {
+            await journal.SaveSnapshotAsync(writer.Epoch, sequence, Encoding.UTF8.GetBytes($"state {sequence}"));
+        }
+
+        await journal.TruncateAsync(writer.Epoch, truncateBelow);
+        return Directory.GetFiles(Journal, "segment-*.log").Length;
+    }
+}
