@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engine.Host.Configuration;
+using Engine.Host.Run;
 using Engine.Host.Serve;
 
 namespace Engine.Host.Cli;
@@ -49,6 +50,7 @@ internal static class EngineCommand
             CommonOptions.ConfigFile,
         };
         root.Subcommands.Add(ServeCommand.Create());
+        root.Subcommands.Add(RunCommand.Create());
 
         // 'engine' alone is 'engine serve'.
         root.TreatUnmatchedTokensAsErrors = false;

@@ -39,7 +39,7 @@ internal sealed record ProcessPayload
         }
         catch (JsonException e)
         {
-            error = new FieldError("payload", $"must be JSON: {e.Message}");
+            error = new FieldError("payload", $"must be JSON: {Explain(e)}");
             return false;
         }
     }
@@ -143,6 +143,14 @@ internal sealed record ProcessPayload
         {
             throw new FieldException(field, message);
         }
+    }
+
+    /// <summary>What the parser found, and where, without its own words for lines.</summary>
+    internal static string Explain(JsonException e)
+    {
+        int place = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        string what = (place < 0 ? e.Message : e.Message[..place]).TrimEnd('.');
+        return e.BytePositionInLine is { } position ? $"{what}, at byte {position + 1}" : what;
     }
 
     internal static string Name(JsonValueKind kind) => kind switch

@@ -49,7 +49,8 @@ internal static partial class ServeCommand
         return app.Services.GetRequiredService<ExitState>().Code;
     }
 
-    private static int? CodeOf(Exception e) => e switch
+    /// <summary>What a failed start is called, or null when it is a defect.</summary>
+    internal static int? CodeOf(Exception e) => e switch
     {
         JournalLockedException => ExitCode.JournalLocked,
         JournalDamagedException => ExitCode.JournalDamaged,

@@ -1,0 +1,127 @@
+using System.CommandLine;
+using Engine.Host.Cli;
+using Engine.Host.Configuration;
+using Spectre.Console;
+
+namespace Engine.Host.Run;
+
+/// <summary><c>run FILE</c>: runs the jobs of a file, goes on where it stopped, and ends when nothing can run today.</summary>
+internal static class RunCommand
+{
+    private static readonly Argument<string> File = new("FILE")
+    {
+        Description = "A file of jobs, one JSON object a line (docs/running-files.md); - reads standard input.",
+    };
+
+    private static readonly Option<string?> Data = new("--data")
+    {
+        Description = "The data directory, instead of Engine:DataDirectory.",
+        HelpName = "DIR",
+    };
+
+    private static readonly Option<JournalKind?> Journal = new("--journal")
+    {
+        Description = "faster (on disk, the default) or memory (nothing is kept).",
+    };
+
+    private static readonly Option<int?> Concurrency = new("--concurrency")
+    {
+        Description = "How many programs run at a time, instead of Engine:MaxConcurrentRuns.",
+        HelpName = "N",
+    };
+
+    private static readonly Option<string[]> Allow = new("--allow")
+    {
+        Description = "Allows a program: NAME, found on the PATH, or NAME=PATH. Adds to Engine:Processes:Allowed.",
+        HelpName = "NAME[=PATH]",
+    };
+
+    private static readonly Option<string?> Batch = new("--batch")
+    {
+        Description = "What makes this file's lines its own; the file's name by default. Another name runs all again.",
+        HelpName = "NAME",
+    };
+
+    private static readonly Option<bool> Plain = new("--plain")
+    {
+        Description = "Plain lines instead of a live table; so it is anyway when the output is no terminal.",
+    };
+
+    internal static Command Create()
+    {
+        var command = new Command("run", "Runs the jobs of a file, and goes on where it stopped when run again.")
+        {
+            File, Data, Journal, Concurrency, Allow, Batch, Plain,
+        };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction((parsed, _) => InvokeAsync(parsed));
+        return command;
+    }
+
+    private static async Task<int> InvokeAsync(ParseResult parsed)
+    {
+        string name = parsed.GetRequiredValue(File);
+        var options = new RunOptions
+        {
+            File = name,
+            Batch = parsed.GetValue(Batch) ?? (name == "-" ? "-" : Path.GetFileName(name)),
+        };
+        Stream file;
+        try
+        {
+            file = name == "-" ? Console.OpenStandardInput() : Open(name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"{name}: {e.Message}").ConfigureAwait(false);
+            return ExitCode.NoInput;
+        }
+
+        await using (file.ConfigureAwait(false))
+        {
+            return await RunHost.RunAsync(
+                file, options, Settings(parsed, name), DisplayFor(parsed), Console.Out, Console.Error).ConfigureAwait(false);
+        }
+    }
+
+    private static FileStream Open(string name) => Directory.Exists(name)
+        ? throw new IOException("is a directory; a file of jobs is needed")
+        : new FileStream(name, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+
+    private static HostSettings Settings(ParseResult parsed, string file)
+    {
+        string directory = file == "-" ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(Path.GetFullPath(file))!;
+        var settings = RunSettings.Read(CommonOptions.ReadConfiguration(parsed), directory);
+        settings.DataDirectory = parsed.GetValue(Data) ?? settings.DataDirectory;
+        settings.Journal = parsed.GetValue(Journal) ?? settings.Journal;
+        if (parsed.GetValue(Concurrency) is { } concurrency)
+        {
+            settings.Engine.MaxConcurrentRuns = concurrency is >= 1 and <= 10_000
+                ? concurrency
+                : throw new UsageException($"--concurrency must be a whole number from 1 to 10,000; found {concurrency}.");
+        }
+
+        foreach (string program in parsed.GetValue(Allow) ?? [])
+        {
+            string[] parts = program.Split('=', 2);
+            string target = parts[^1];
+            if (parts[0].Length == 0 || target.Length == 0
+                || (!Path.IsPathFullyQualified(target) && target.Contains('/', StringComparison.Ordinal)))
+            {
+                throw new UsageException($"--allow must be NAME or NAME=PATH with an absolute path; found '{program}'.");
+            }
+
+            settings.Processes.Allowed[parts[0]] = target;
+        }
+
+        return settings;
+    }
+
+    private static RunDisplay DisplayFor(ParseResult parsed)
+    {
+        bool isPlain = parsed.GetValue(Plain) || Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi;
+        return isPlain
+            ? new RunDisplay(Console.Out, Console.Error, TimeProvider.System)
+            : new LiveRunDisplay(Console.Error, TimeProvider.System);
+    }
+}
