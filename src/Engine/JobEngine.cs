@@ -24,7 +24,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Inbox _inbox;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private JobEngineOptions _options;
+    private volatile JobEngineOptions _options;
     private LoopThread? _loop;
     private int _health = (int)EngineHealth.Starting;
 
@@ -191,6 +191,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     public ValueTask<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(query.UserId, nameof(query));
         ArgumentOutOfRangeException.ThrowIfLessThan(query.Limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Limit, 200);
         return AskAsync(loop => Viewing.List(loop.Core, query), cancellationToken);
@@ -202,11 +203,14 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
 
     /// <summary>A user's counters for today under a tier (A-U3, A-U6).</summary>
     public ValueTask<UsageCounters> GetUsageAsync(
-        string userId, string? tier, CancellationToken cancellationToken = default) =>
-        AskAsync(
+        string userId, string? tier, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(userId);
+        return AskAsync(
             loop => Viewing.UsageOf(
                 loop.Core, loop.Core.State.Users.GetValueOrDefault(userId), loop.Core.TierFor(tier), iterationsUsed: 0),
             cancellationToken);
+    }
 
     /// <summary>Cancels a job in any state that is not final. A running handler gets its cancellation token.</summary>
     public ValueTask<CancelResult> CancelAsync(
@@ -268,25 +272,39 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
 
     /// <summary>Changes tiers, resources, job types and the global cap while running. Raised limits take effect at once;
     /// under lowered ones running work ends in its own time (A9).</summary>
+    /// <param name="change">Changes a copy of the settings; called again when another change came between.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">A value breaks its rule; nothing was
     /// changed.</exception>
     public async ValueTask ReconfigureAsync(
         Action<JobEngineOptions> change, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(change);
-        var options = OptionsRules.Copy(_options);
-        change(options);
-        OptionsRules.Check(options);
-        var settings = EngineSettings.From(options);
-        await AskAsync(
-            loop =>
-            {
-                Configuring.Adopt(loop.Core, settings);
-                Configuring.DecideOrdering(loop.Core);
-                return true;
-            },
-            cancellationToken).ConfigureAwait(false);
-        _options = options;
+        bool adopted;
+        do
+        {
+            var before = _options;
+            var options = OptionsRules.Copy(before);
+            change(options);
+            OptionsRules.Check(options);
+            var settings = EngineSettings.From(options);
+            adopted = await AskAsync(
+                loop =>
+                {
+                    // Somebody else's change came between: this one is made again, on top of it.
+                    if (!ReferenceEquals(_options, before))
+                    {
+                        return false;
+                    }
+
+                    Configuring.Adopt(loop.Core, settings);
+                    Configuring.DecideOrdering(loop.Core);
+                    _options = options;
+                    return true;
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        while (!adopted);
     }
 
     /// <summary>Waits for work: answers with the best runs for these types as soon as there is one, at most
@@ -441,6 +459,12 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     private static void Check(ClaimRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(request.Types, nameof(request));
+        if (request.Types.Any(static type => type is null))
+        {
+            throw new ArgumentException("A claim names a type that is null.", nameof(request));
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(request.MaxRuns, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(request.MaxRuns, 10_000);
     }

@@ -44,6 +44,11 @@ internal static partial class EngineLog
     [LoggerMessage(1103, LogLevel.Warning, "Job {JobId} run {Run} exceeded its time of {Timeout} and is told to stop")]
     internal static partial void RunTimedOut(this ILogger logger, JobId jobId, int run, TimeSpan timeout);
 
+    [LoggerMessage(1106, LogLevel.Warning,
+        "Job {JobId} run {Run} was told to stop, and what its handler had registered for that failed")]
+    internal static partial void CancellationCallbackFailed(
+        this ILogger logger, Exception exception, JobId jobId, int run);
+
     [LoggerMessage(1104, LogLevel.Error, "The worker pool cannot claim work any more")]
     internal static partial void ClaimingFailed(this ILogger logger, Exception exception);
 

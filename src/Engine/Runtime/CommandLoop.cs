@@ -72,6 +72,12 @@ internal sealed class CommandLoop
     {
         get
         {
+            if (_spare.Count == 0)
+            {
+                // Nothing can be decided before the journal has answered, and that rings.
+                return null;
+            }
+
             var due = Retaining.NextDue(_core);
             if (_core.State.Due.Count > 0 && _core.State.Due.First.DueAt < due)
             {
@@ -138,6 +144,8 @@ internal sealed class CommandLoop
         }
         else
         {
+            // What was due by now comes before what is asked now: a confirmation that comes too late finds its job ended.
+            Releasing.Decide(_core);
             TakeIn(batch);
         }
 
@@ -307,7 +315,8 @@ internal sealed class CommandLoop
 
         // The batch under way was not enqueued if deciding it threw.
         var underWay = _inFlight.Contains(_writer.Batch) ? [] : _writer.Batch.Answers;
-        foreach (var operation in _inFlight.SelectMany(batch => batch.Answers).Concat(underWay).Concat(_context.PendingClaims))
+        var unanswered = _inFlight.SelectMany(batch => batch.Answers).Concat(underWay).Concat(_context.PendingClaims);
+        foreach (var operation in unanswered.Distinct())
         {
             operation.Fail(unknown);
         }

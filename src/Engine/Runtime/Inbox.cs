@@ -48,11 +48,11 @@ internal sealed class Inbox(int capacity)
     }
 
     /// <summary>Sleeps until somebody rings, unless there is something to do. The loop's thread.</summary>
-    internal void Sleep(Func<bool> hasWork)
+    internal void Sleep(Func<bool> mustStayAwake)
     {
         // Asleep first, then look: whoever brings work after the look sees that it must ring.
         Interlocked.Exchange(ref _asleep, 1);
-        if (hasWork() && Interlocked.Exchange(ref _asleep, 0) == 1)
+        if (mustStayAwake() && Interlocked.Exchange(ref _asleep, 0) == 1)
         {
             return;
         }

@@ -14,11 +14,12 @@ internal sealed class LiveFeed
     private readonly Dictionary<JobId, List<Watcher>> _byJob = [];
     private readonly List<Watcher> _all = [];
     private long _published;
+    private long _lastPublishedId;
     private long _forgottenUpTo;
     private bool _isClosed;
 
     /// <summary>Events up to this one were never in the ring: they are older than this process.</summary>
-    internal void StartAfter(long eventId) => _forgottenUpTo = eventId;
+    internal void StartAfter(long eventId) => _forgottenUpTo = _lastPublishedId = eventId;
 
     /// <summary>Starts a watch of one job.</summary>
     /// <param name="snapshot">The job as it is decided now; updates up to it may still be on their way.</param>
@@ -41,7 +42,8 @@ internal sealed class LiveFeed
             }
         }
 
-        if (_isClosed)
+        // When its end has been told there is nothing more to come, ever (DA-24).
+        if (_isClosed || (snapshot.State.IsFinal && snapshot.LastEventId <= _lastPublishedId))
         {
             watcher.Channel.Writer.TryComplete();
             return watcher;
@@ -96,6 +98,7 @@ internal sealed class LiveFeed
             }
 
             slot = update;
+            _lastPublishedId = update.EventId;
             foreach (var watcher in _all)
             {
                 watcher.Offer(update);

@@ -8,15 +8,15 @@ internal sealed class LoopThread
     private readonly Action<Exception?> _onEnded;
     private readonly ITimer _timer;
     private readonly Thread _thread;
-    private readonly Func<bool> _hasWork;
+    private readonly Func<bool> _mustStayAwake;
     private TimeSpan _armed = Timeout.InfiniteTimeSpan;
 
     internal LoopThread(CommandLoop loop, Inbox inbox, TimeProvider time, Action<Exception?> onEnded)
     {
         (_loop, _inbox, _onEnded) = (loop, inbox, onEnded);
-        _hasWork = () => loop.HasWork;
         _timer = time.CreateTimer(
             static bell => ((Inbox)bell!).Ring(), inbox, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _mustStayAwake = MustStayAwake;
         _thread = new Thread(Run) { IsBackground = true, Name = "Engine loop" };
     }
 
@@ -28,8 +28,7 @@ internal sealed class LoopThread
         {
             if (!_loop.Step())
             {
-                Arm();
-                _inbox.Sleep(_hasWork);
+                _inbox.Sleep(_mustStayAwake);
             }
         }
 
@@ -37,12 +36,22 @@ internal sealed class LoopThread
         _onEnded(_loop.Failure);
     }
 
-    private void Arm()
+    // Called when the bell already rings for everybody: a timer that fires as soon as it is set is heard.
+    private bool MustStayAwake()
     {
-        var wait = _loop.NextWake is not { } wake ? Timeout.InfiniteTimeSpan
-            : wake <= TimeSpan.Zero ? TimeSpan.FromMilliseconds(1)
-            : wake > MaxWait ? MaxWait
-            : wake;
+        var wake = _loop.NextWake;
+        if (_loop.HasWork || wake <= TimeSpan.Zero)
+        {
+            return true;
+        }
+
+        Arm(wake ?? Timeout.InfiniteTimeSpan);
+        return false;
+    }
+
+    private void Arm(TimeSpan wait)
+    {
+        wait = wait > MaxWait ? MaxWait : wait;
         if (wait != _armed || wait != Timeout.InfiniteTimeSpan)
         {
             _timer.Change(wait, Timeout.InfiniteTimeSpan);

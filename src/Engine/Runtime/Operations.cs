@@ -77,8 +77,9 @@ internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : 
             _runs.Add(Viewing.RunOf(job));
         }
 
+        // A full batch says nothing about the queue: the rest of the answer follows in the next.
         Answer = _runs;
-        return _runs.Count > 0 || !waits;
+        return _runs.Count > 0 || (!waits && !core.Sink.IsFull);
     }
 
     /// <summary>Gives up waiting.</summary>

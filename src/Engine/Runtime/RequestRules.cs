@@ -11,6 +11,7 @@ internal static class RequestRules
     private const int MaxResources = 16;
     private const int MaxMessageLength = 500;
     private const int MaxErrorLength = 2000;
+    private const int MaxDebugIdLength = 128;
 
     /// <summary>The first rule that a request breaks, with its field; null when it breaks none.</summary>
     internal static Refusal? Objection(JobRequest request, JobEngineOptions options)
@@ -21,6 +22,11 @@ internal static class RequestRules
             ?? (request.Tier is null ? null : NameObjection(request.Tier, nameof(JobRequest.Tier)))) is { } refusal)
         {
             return refusal;
+        }
+
+        if (request.Id is { } id && id == default)
+        {
+            return Invalid(nameof(JobRequest.Id), "An id is not all zeros.");
         }
 
         if (request.Priority is < 0 or > 100)
@@ -93,8 +99,10 @@ internal static class RequestRules
             case RunOutcome.Suspended { Checkpoint.Length: var length } when length > options.MaxPayloadBytes:
                 throw new ArgumentException(
                     $"A checkpoint has at most {options.MaxPayloadBytes} bytes, not {length}.", nameof(outcome));
-            case RunOutcome.Failed { Error.Length: > MaxErrorLength }:
+            case RunOutcome.Failed { Error: null or { Length: > MaxErrorLength } }:
                 throw new ArgumentException($"An error has at most {MaxErrorLength} characters.", nameof(outcome));
+            case RunOutcome.Failed { DebugId: null or { Length: > MaxDebugIdLength } }:
+                throw new ArgumentException($"A debug id has at most {MaxDebugIdLength} characters.", nameof(outcome));
             default:
                 break;
         }

@@ -24,9 +24,13 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, timeLimit.Token);
             var context = new JobContext(run, engine, log);
 
+            // A token of its own: what a handler registers there may block or throw, and must not hold up ours. Nothing
+            // to dispose, and an abandoned handler may look at it for as long as it likes.
+            var handlersStop = new CancellationTokenSource();
+
             // On its own: a handler that blocks before its first await must not block the pool.
-            var work = Task.Run(() => handler.RunAsync(context, either.Token), CancellationToken.None);
-            bool ended = await EndsAsync(work, either.Token).ConfigureAwait(false);
+            var work = Task.Run(() => handler.RunAsync(context, handlersStop.Token), CancellationToken.None);
+            bool ended = await EndsAsync(run, work, handlersStop, either.Token).ConfigureAwait(false);
             if (timeLimit.IsCancellationRequested && !stop.IsCancellationRequested)
             {
                 logger.RunTimedOut(run.Lease.JobId, run.Lease.Run, run.Timeout);
@@ -45,7 +49,8 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
     }
 
     /// <summary>Waits for the work, and after it was told to stop for the grace it is given. Returns whether it ended.</summary>
-    private async Task<bool> EndsAsync(Task work, CancellationToken stop)
+    private async Task<bool> EndsAsync(
+        ClaimedRun run, Task work, CancellationTokenSource handlersStop, CancellationToken stop)
     {
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using (stop.UnsafeRegister(static told => ((TaskCompletionSource)told!).TrySetResult(), told))
@@ -56,11 +61,24 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
             }
         }
 
+        _ = TellAsync(run, handlersStop);
         using var enough = new CancellationTokenSource();
         var grace = Task.Delay(options.CancelGrace, _time, enough.Token);
         bool ended = await Task.WhenAny(work, grace).ConfigureAwait(false) == work;
         await enough.CancelAsync().ConfigureAwait(false);
         return ended;
+    }
+
+    private async Task TellAsync(ClaimedRun run, CancellationTokenSource handlersStop)
+    {
+        try
+        {
+            await handlersStop.CancelAsync().ConfigureAwait(false);
+        }
+        catch (AggregateException exception)
+        {
+            logger.CancellationCallbackFailed(exception, run.Lease.JobId, run.Lease.Run);
+        }
     }
 
     private RunOutcome Normalise(ClaimedRun run, Task<JobOutcome> work, bool ended, bool stopped, bool timedOut)
@@ -77,7 +95,8 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
                 JobOutcome.Suspended suspended => new RunOutcome.Suspended(suspended.Checkpoint),
 
                 // A handler that noticed that its time is up says so in its own words.
-                JobOutcome.Failed failed when !stopped => Failed(run, null, failed.Error, failed.Retryable),
+                JobOutcome.Failed failed when !stopped =>
+                    Failed(run, null, failed.Error ?? "The handler gave no reason.", failed.Retryable),
                 JobOutcome.Failed => new RunOutcome.Stopped(),
                 _ => Failed(run, null, "The handler gave no outcome.", retryable: false),
             };
@@ -96,6 +115,10 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
         var exception = work.Exception?.InnerException;
         return Failed(run, exception, exception?.Message ?? "The handler gave up.", retryable: true);
     }
+
+    /// <summary>Ends a run that could not be worked on, through no fault of its handler.</summary>
+    internal async Task FailAsync(ClaimedRun run, Exception exception) => await engine.EndRunAsync(
+        run.Lease, Failed(run, exception, "The run could not be carried out.", retryable: true)).ConfigureAwait(false);
 
     private async Task ReportAsync(ClaimedRun run, RunOutcome outcome, IRunLog log)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Threading.Channels;
 using Engine.Diagnostics;
 using Engine.Hosting;
 using Engine.RunLogs;
@@ -21,7 +22,8 @@ internal sealed class WorkerPool : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<RunLease, ActiveRun> _active = new();
-    private readonly SemaphoreSlim _freed = new(0);
+    private readonly Channel<bool> _freed = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly TimeSpan _beat;
     private readonly int _capacity;
     private readonly ITimer _heartbeat;
@@ -67,7 +69,7 @@ internal sealed class WorkerPool : IAsyncDisposable
     internal async Task StopAsync(CancellationToken cancellationToken)
     {
         _isStopping = true;
-        _freed.Release();
+        _freed.Writer.TryWrite(true);
         await _claiming.ConfigureAwait(false);
 
         using var registration = cancellationToken.UnsafeRegister(static pool => ((WorkerPool)pool!).StopAll(), this);
@@ -77,11 +79,7 @@ internal sealed class WorkerPool : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _heartbeat.DisposeAsync().ConfigureAwait(false);
-        _freed.Dispose();
-    }
+    public ValueTask DisposeAsync() => _heartbeat.DisposeAsync();
 
     private async Task ClaimAsync()
     {
@@ -93,7 +91,8 @@ internal sealed class WorkerPool : IAsyncDisposable
                 int free = _capacity - Volatile.Read(ref _count);
                 if (free <= 0)
                 {
-                    await _freed.WaitAsync().ConfigureAwait(false);
+                    // One word is enough however many runs have ended: it is looked again.
+                    await _freed.Reader.ReadAsync().ConfigureAwait(false);
                     continue;
                 }
 
@@ -140,13 +139,30 @@ internal sealed class WorkerPool : IAsyncDisposable
         {
             // Nobody is left to tell how it ended; the next start finds the run lost.
         }
+        catch (Exception exception)
+        {
+            // Not the handler's doing: the run's log could not be opened or closed, for example.
+            await FailAsync(run, exception).ConfigureAwait(false);
+        }
         finally
         {
             _active.TryRemove(run.Lease, out _);
             Interlocked.Decrement(ref _count);
             _metrics.RunEnded();
-            _freed.Release();
+            _freed.Writer.TryWrite(true);
             active.Dispose();
+        }
+    }
+
+    private async Task FailAsync(ClaimedRun run, Exception exception)
+    {
+        try
+        {
+            await _executor.FailAsync(run, exception).ConfigureAwait(false);
+        }
+        catch (EngineStoppedException)
+        {
+            // The next start finds the run lost.
         }
     }
 

@@ -35,6 +35,12 @@ internal static class Claiming
         job.RunStartedAt = core.State.Now;
         job.StageIndex = (sbyte)e.Stage;
         job.Progress = -1;
+        if (job.Details is { } details)
+        {
+            // What was said while it waited, or of the run before, is not said of this one.
+            details.Message = "";
+        }
+
         if (e.Run == 1)
         {
             job.StartedAt = core.State.Now;

@@ -103,7 +103,8 @@ internal static class Finishing
     internal static Job ApplyRunEnded(EngineCore core, in JobEvent e)
     {
         var job = core.JobOf(e);
-        if (e.Message is not null || e.Error is not null || e.DebugId is not null || !e.Payload.IsEmpty)
+        if (job.Details is not null || e.Message is not null || e.Error is not null || e.DebugId is not null
+            || !e.Payload.IsEmpty)
         {
             var details = job.Details ??= new JobDetails();
             details.Message = e.Message ?? details.Message;
