@@ -34,13 +34,21 @@ internal static class ThroughputCommand
             Description = "Where journals lie; emptied afterwards. A disk, not a file system in memory.",
             DefaultValueFactory = _ => new DirectoryInfo(Path.Combine(AppContext.BaseDirectory, "data")),
         };
+        var only = new Option<string[]>("--only")
+        {
+            Description = "Only these parts.",
+            DefaultValueFactory = _ => ThroughputRun.Parts,
+            AllowMultipleArgumentsPerToken = true,
+        };
+        only.AcceptOnlyFromAmong(ThroughputRun.Parts);
         var command = new Command("throughput", "Measures rates and latencies of whole engines.")
         {
-            journal, queued, seconds, quick, directory,
+            journal, queued, seconds, quick, directory, only,
         };
         command.SetAction((parsed, _) => RunAsync(
             parsed.GetValue(journal)!,
             parsed.GetValue(directory)!,
+            parsed.GetValue(only)!,
             parsed.GetValue(quick)
                 ? ThroughputPlan.Quick with { Queued = parsed.GetValue(queued) }
                 : ThroughputPlan.Full with
@@ -51,7 +59,7 @@ internal static class ThroughputCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(string journal, DirectoryInfo directory, ThroughputPlan plan)
+    private static async Task<int> RunAsync(string journal, DirectoryInfo directory, string[] only, ThroughputPlan plan)
     {
         string path = Path.Combine(directory.FullName, $"bench-{Environment.ProcessId}");
         using var journals = new Journals(journal, path);
@@ -59,7 +67,7 @@ internal static class ThroughputCommand
             + $"{plan.Window.TotalSeconds} s");
         Figures.Note($"{Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}, "
             + $"{RuntimeInformation.OSDescription}, server GC {(GCSettings.IsServerGC ? "on" : "off")}");
-        await new ThroughputRun(journals, plan).RunAsync();
+        await new ThroughputRun(journals, plan).RunAsync(only);
         return 0;
     }
 }

@@ -5,34 +5,55 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
 {
     private const int Shallow = 1_000;
 
-    internal async Task RunAsync()
-    {
-        double channel = await ChannelAsync();
-        double best = await QuartzBaseline.BestAsync(plan.Window / 2);
-        Figures.Print("quartz_best_life_cycles", best, "jobs/s");
-        double loaded = await QuartzBaseline.LoadedAsync(plan.Queued, plan.Window / 2);
-        Figures.Print("quartz_loaded_life_cycles", loaded, "jobs/s");
+    internal static string[] Parts { get; } =
+        ["baselines", "life-cycles", "depths", "handlers", "calls", "recovery"];
 
-        double rate = await LifeCyclesAsync();
-        Figures.Print("life_cycles_to_channel", rate / channel, "ratio");
-        Figures.Print("life_cycles_to_quartz_best", rate / best, "ratio");
-        Figures.Print("life_cycles_to_quartz_loaded", rate / loaded, "ratio");
-        await DepthsAsync();
-        await HandlersAsync();
-        await SingleCallsAsync();
-        await RecoveryAsync();
+    private readonly Dictionary<string, double> _rates = [];
+
+    internal async Task RunAsync(IReadOnlyCollection<string> parts)
+    {
+        Func<Task>[] runs =
+            [BaselinesAsync, LifeCyclesAsync, DepthsAsync, HandlersAsync, SingleCallsAsync, RecoveryAsync];
+        foreach (var (part, runAsync) in Parts.Zip(runs))
+        {
+            if (parts.Contains(part))
+            {
+                await runAsync();
+            }
+        }
+
+        PrintRatio("life_cycles", "channel_baseline");
+        PrintRatio("life_cycles", "quartz_best_life_cycles");
+        PrintRatio("life_cycles", "quartz_loaded_life_cycles");
+        PrintRatio("life_cycles", "limits_off_life_cycles");
+        PrintRatio("deep_life_cycles", "shallow_life_cycles");
     }
 
-    private async Task<double> ChannelAsync()
+    private void PrintRate(string name, double value, string unit)
     {
-        double channel = await ChannelBaseline.ThroughputAsync(plan.Window);
-        Figures.Print("channel_baseline", channel, "ops/s");
-        Figures.Print("channel_round_trips", await ChannelBaseline.RoundTripsAsync(plan.Window), "ops/s");
-        return channel;
+        _rates[name] = value;
+        Figures.Print(name, value, unit);
+    }
+
+    private void PrintRatio(string name, string basis)
+    {
+        if (_rates.TryGetValue(name, out double rate) && _rates.TryGetValue(basis, out double basisRate))
+        {
+            Figures.Print($"{name}_to_{basis}", rate / basisRate, "ratio");
+        }
+    }
+
+    private async Task BaselinesAsync()
+    {
+        PrintRate("channel_baseline", await ChannelBaseline.ThroughputAsync(plan.Window), "ops/s");
+        PrintRate("channel_round_trips", await ChannelBaseline.RoundTripsAsync(plan.Window), "ops/s");
+        PrintRate("quartz_best_life_cycles", await QuartzBaseline.BestAsync(plan.Window / 2), "jobs/s");
+        PrintRate(
+            "quartz_loaded_life_cycles", await QuartzBaseline.LoadedAsync(plan.Queued, plan.Window / 2), "jobs/s");
     }
 
     // With limits and without in turns, so that both meet the same machine.
-    private async Task<double> LifeCyclesAsync()
+    private async Task LifeCyclesAsync()
     {
         await using EngineUnderTest limited = await EngineUnderTest.StartAsync(journals.OpenNew(), limited: true);
         await using EngineUnderTest free = await EngineUnderTest.StartAsync(journals.OpenNew(), limited: false);
@@ -63,16 +84,12 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
 
         await limited.VerifyAsync();
         await free.VerifyAsync();
-        double rate = Figures.Median(limitedRates);
-        double freeRate = Figures.Median(freeRates);
-        Figures.Print("life_cycles", rate, "jobs/s");
+        PrintRate("life_cycles", Figures.Median(limitedRates), "jobs/s");
         Figures.Print("processor_time_per_job", processor.TotalMicroseconds / jobs, "us");
         Figures.Print("allocated_per_job", (double)allocated / jobs, "B");
         Figures.Print("journal_bytes_per_job", (double)(limited.Journal.Bytes - bytes) / jobs, "B");
         Figures.Print("jobs_per_append", (double)jobs / (limited.Journal.Appends - appends), "jobs");
-        Figures.Print("limits_off_life_cycles", freeRate, "jobs/s");
-        Figures.Print("limits_on_to_off", rate / freeRate, "ratio");
-        return rate;
+        PrintRate("limits_off_life_cycles", Figures.Median(freeRates), "jobs/s");
     }
 
     private async Task DepthsAsync()
@@ -106,9 +123,8 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
 
         await shallow.VerifyAsync();
         await deep.VerifyAsync();
-        Figures.Print("shallow_life_cycles", Figures.Median(shallowRates), "jobs/s");
-        Figures.Print("deep_life_cycles", Figures.Median(deepRates), "jobs/s");
-        Figures.Print("deep_to_shallow", Figures.Median(deepRates) / Figures.Median(shallowRates), "ratio");
+        PrintRate("shallow_life_cycles", Figures.Median(shallowRates), "jobs/s");
+        PrintRate("deep_life_cycles", Figures.Median(deepRates), "jobs/s");
     }
 
     private async Task HandlersAsync() => Figures.Print(
