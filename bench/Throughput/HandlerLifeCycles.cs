@@ -50,9 +50,7 @@ internal static class HandlerLifeCycles
 
                 for (int i = 0; i < Window; i++)
                 {
-                    SubmitResult result = await submissions[i];
-                    EngineUnderTest.Require(
-                        result.Outcome == SubmitOutcome.Queued, $"a submission was {result.Outcome}: {result.Refusal}");
+                    EngineUnderTest.RequireQueued(await submissions[i]);
                 }
             }
         }

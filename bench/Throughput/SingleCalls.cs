@@ -24,7 +24,7 @@ internal static class SingleCalls
                 latencies.Add(started);
             }
 
-            EngineUnderTest.Require(result.Outcome == SubmitOutcome.Queued, $"a submission was {result.Outcome}");
+            EngineUnderTest.RequireQueued(result);
         }
 
         return latencies;
@@ -44,7 +44,7 @@ internal static class SingleCalls
                 latencies.Add(started);
             }
 
-            EngineUnderTest.Require(job is { Position: > 0 }, $"the position of a waiting job was {job?.Position}");
+            EngineUnderTest.Require(job is { Position: > 0 }, "a waiting job had no position");
         }
 
         return latencies;

@@ -65,9 +65,12 @@ internal static class RequestRules
     }
 
     /// <summary>The named resources, sorted and without repeats; null for none.</summary>
-    internal static string[]? SortedResources(JobRequest request) => request.Resources.Count == 0
-        ? null
-        : [.. new SortedSet<string>(request.Resources, StringComparer.Ordinal)];
+    internal static string[]? SortedResources(JobRequest request) => request.Resources.Count switch
+    {
+        0 => null,
+        1 => [request.Resources[0]],
+        _ => [.. new SortedSet<string>(request.Resources, StringComparer.Ordinal)],
+    };
 
     /// <summary>What two requests share exactly when they ask for the same: the mark of an idempotency key.</summary>
     internal static UInt128 Fingerprint(JobRequest request)

@@ -16,16 +16,13 @@ internal static class Retaining
             return;
         }
 
-        var job = state.Ended.First;
-        for (int i = 0; i < count && job is not null; i++)
+        // Those beyond the count go without a look at their age, which would follow the list through cold memory.
+        if (count == 0)
         {
-            job = job.Next;
-        }
-
-        while (IsExpired(core, job) && count < MaxPurgedAtOnce)
-        {
-            job = job!.Next;
-            count++;
+            for (var job = state.Ended.First; count < MaxPurgedAtOnce && IsExpired(core, job); job = job!.Next)
+            {
+                count++;
+            }
         }
 
         core.Emit(new JobEvent { Kind = EventKind.JobsPurged, Count = Math.Min(count, MaxPurgedAtOnce) });
