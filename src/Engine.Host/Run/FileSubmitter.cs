@@ -18,6 +18,9 @@ internal sealed class FileSubmitter(
     // So often nothing may happen at all, with nothing running, before a full queue counts as one that stays full.
     private const int MaxIdlePauses = 10;
 
+    // What the engine calls the limits of a job whose tier is not known, when no tier is named for that.
+    private const string UnnamedTier = "default";
+
     private readonly AllowedPrograms _programs = new(settings.Processes);
     private readonly LineKeys _keys = new(options.Batch);
     private readonly HashSet<string> _unknownTiers = [];
@@ -85,6 +88,7 @@ internal sealed class FileSubmitter(
                 EndedBefore = result.Repeated && state.IsFinal,
             };
             tracked.State = state;
+            tracked.EventId = view?.LastEventId ?? 0;
             display.Submitted(tracked, result);
             tracker.Add(tracked);
         }
@@ -132,7 +136,7 @@ internal sealed class FileSubmitter(
     }
 
     private string TierOf(JobLine job) =>
-        settings.Engine.Tiers.FirstOrDefault(tier => tier.Name == job.Tier)?.Name ?? settings.Engine.FallbackTier ?? "-";
+        settings.Engine.Tiers.FirstOrDefault(tier => tier.Name == job.Tier)?.Name ?? settings.Engine.FallbackTier ?? UnnamedTier;
 
     private void NoteUnknownTier(TextLine line, JobLine job)
     {

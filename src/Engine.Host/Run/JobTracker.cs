@@ -13,6 +13,9 @@ internal sealed class TrackedJob(JobId id, long line, string user, string tier)
 
     internal JobState State { get; set; }
 
+    /// <summary>The event after which <see cref="State"/> was true: news and answers may overtake each other.</summary>
+    internal long EventId { get; set; }
+
     /// <summary>The instant a scheduled job waits for, when it has been asked for.</summary>
     internal DateTimeOffset? ScheduledFor { get; set; }
 
@@ -27,7 +30,7 @@ internal sealed class JobTracker(JobEngine engine, TimeProvider time)
     private readonly Dictionary<JobId, TrackedJob> _jobs = [];
 
     // News of a job may come before the answer to its submission does.
-    private readonly Dictionary<JobId, JobState> _early = [];
+    private readonly Dictionary<JobId, (JobState State, long EventId)> _early = [];
     private TaskCompletionSource _changed = New();
 
     /// <summary>Told of each change of a job of the file.</summary>
@@ -63,10 +66,10 @@ internal sealed class JobTracker(JobEngine engine, TimeProvider time)
         lock (_lock)
         {
             // Two lines with one id of their own are one job.
-            if (_jobs.TryAdd(job.Id, job) && _early.Remove(job.Id, out var later) && !job.State.IsFinal)
+            if (_jobs.TryAdd(job.Id, job) && _early.Remove(job.Id, out var news) && news.EventId > job.EventId)
             {
-                moved = later != job.State;
-                job.State = later;
+                moved = news.State != job.State;
+                (job.State, job.EventId) = news;
             }
         }
 
@@ -87,7 +90,7 @@ internal sealed class JobTracker(JobEngine engine, TimeProvider time)
             }
             else if (update.Kind == JobUpdateKind.Status)
             {
-                Move(update.JobId, update.State, null);
+                Move(update.JobId, update.State, update.EventId, null);
             }
         }
     }
@@ -115,12 +118,12 @@ internal sealed class JobTracker(JobEngine engine, TimeProvider time)
         {
             if (await engine.GetAsync(job.Id).ConfigureAwait(false) is { } view)
             {
-                Move(job.Id, view.State, view.ScheduledFor);
+                Move(job.Id, view.State, view.LastEventId, view.ScheduledFor);
             }
         }
     }
 
-    private void Move(JobId id, JobState state, DateTimeOffset? scheduledFor)
+    private void Move(JobId id, JobState state, long eventId, DateTimeOffset? scheduledFor)
     {
         TrackedJob? job;
         bool moved = false;
@@ -129,13 +132,14 @@ internal sealed class JobTracker(JobEngine engine, TimeProvider time)
         {
             if (!_jobs.TryGetValue(id, out job))
             {
-                _early[id] = state;
+                _early[id] = (state, eventId);
             }
-            else if (!job.State.IsFinal)
+            else if (eventId >= job.EventId)
             {
                 moved = job.State != state;
+                job.ScheduledFor = scheduledFor ?? (moved ? null : job.ScheduledFor);
                 job.State = state;
-                job.ScheduledFor = scheduledFor;
+                job.EventId = eventId;
             }
 
             changed = _changed;
