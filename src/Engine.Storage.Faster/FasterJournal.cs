@@ -65,7 +65,8 @@ public sealed class FasterJournal : IJournal
         long fromSequence, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
-        var (reader, start, end, begin) = await Task.Run(() => Range(fromSequence, cancellationToken), cancellationToken)
+        var (reader, start, end, begin) = await Task
+            .Run(() => Range(fromSequence, cancellationToken), cancellationToken)
             .ConfigureAwait(false);
         using var owned = reader;
         if (reader is null || fromSequence > end.Sequence)
@@ -87,8 +88,8 @@ public sealed class FasterJournal : IJournal
             if (!cursor.TryRead(out var frame))
             {
                 throw new JournalDamagedException(
-                    $"{reader.Segments.Place(cursor.ProblemAddress)}: {cursor.Problem}; frames up to {end.Sequence} were there " +
-                    "before. Nothing was changed.");
+                    $"{reader.Segments.Place(cursor.ProblemAddress)}: {cursor.Problem}; frames up to " +
+                    $"{end.Sequence} were there before. Nothing was changed.");
             }
 
             if (frame.Sequence >= fromSequence)
@@ -211,7 +212,8 @@ public sealed class FasterJournal : IJournal
         var snapshot = log.Superblock.SnapshotSequence;
         if (_verifiedSnapshot != snapshot)
         {
-            if (Snapshots(log.Segments.Directory, log.Superblock.JournalId).TryLoad(snapshot, out string? error) is null)
+            var store = Snapshots(log.Segments.Directory, log.Superblock.JournalId);
+            if (store.TryLoad(snapshot, out string? error) is null)
             {
                 throw new JournalDamagedException(
                     $"The snapshot of frame {snapshot} cannot be read ({error}): the log is not truncated.");
@@ -256,8 +258,8 @@ public sealed class FasterJournal : IJournal
         return superblock.Begin.Sequence == 0
             ? null
             : throw new JournalDamagedException(
-                $"{problem}, and the log begins only with frame {superblock.Begin.Sequence + 1}. Nothing was changed. " +
-                "Restore the snapshot from a backup.");
+                $"{problem}, and the log begins only with frame {superblock.Begin.Sequence + 1}. Nothing was " +
+                "changed. Restore the snapshot from a backup.");
     }
 
     private static uint ChecksumOf(OwnedLog log, long sequence)

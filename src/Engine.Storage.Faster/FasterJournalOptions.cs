@@ -9,13 +9,15 @@ public sealed class FasterJournalOptions
     internal const int MinSegmentSizeBytes = 64 * 1024;
     internal const int MaxSegmentSizeBytes = 1024 * 1024 * 1024;
 
-    /// <summary>The directory that holds the journal and nothing else; created, for its owner only, if it is not there.</summary>
+    /// <summary>The directory that holds the journal and nothing else; created, for its owner only, if it is not
+    /// there.</summary>
     /// <value>Required. A relative path counts from the current directory.</value>
     public string Directory { get; set; } = "";
 
-    /// <summary>The size of one file of the log, in bytes. Each is written full of zeros before it is used, and one more
-    /// than needed is kept ready, so that a full disk shows early. Larger ones are switched less often; smaller ones
-    /// give space back sooner and make the first start faster. An existing journal keeps the size it was created with.</summary>
+    /// <summary>The size of one file of the log, in bytes. Each is written full of zeros before it is used, and one
+    /// more than needed is kept ready, so that a full disk shows early. Larger ones are switched less often; smaller
+    /// ones give space back sooner and make the first start faster. An existing journal keeps the size it was created
+    /// with.</summary>
     /// <value>The default is 64 MiB; a power of two from 64 KiB to 1 GiB.</value>
     public int SegmentSizeBytes { get; set; } = 64 * 1024 * 1024;
 
@@ -45,7 +47,8 @@ public sealed class FasterJournalOptions
     {
         Require(!string.IsNullOrWhiteSpace(Directory), nameof(Directory), "is required: the journal's own directory");
         Require(
-            SegmentSizeBytes is >= MinSegmentSizeBytes and <= MaxSegmentSizeBytes && BitOperations.IsPow2(SegmentSizeBytes),
+            SegmentSizeBytes is >= MinSegmentSizeBytes and <= MaxSegmentSizeBytes
+                && BitOperations.IsPow2(SegmentSizeBytes),
             nameof(SegmentSizeBytes),
             $"is {SegmentSizeBytes}; a power of two from {MinSegmentSizeBytes} to {MaxSegmentSizeBytes} is needed");
         Require(

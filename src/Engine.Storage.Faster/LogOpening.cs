@@ -9,7 +9,10 @@ namespace Engine.Storage.Faster;
 internal static class LogOpening
 {
     internal static OwnedLog Open(
-        FasterJournalOptions options, Action<string>? warn, Action<RecoveredLog>? recovered, CancellationToken cancellationToken)
+        FasterJournalOptions options,
+        Action<string>? warn,
+        Action<RecoveredLog>? recovered,
+        CancellationToken cancellationToken)
     {
         var files = options.Files;
         files.CreateDirectory(options.Directory);
@@ -61,9 +64,9 @@ internal static class LogOpening
         if (orphan is not null)
         {
             throw new JournalDamagedException(
-                $"{directory} holds {orphan}, and no superblock. It is not an empty directory, and without its superblock " +
-                "not a journal. Nothing was changed. Restore the superblock from a backup of the same journal, or choose " +
-                "another directory.");
+                $"{directory} holds {orphan}, and no superblock. It is not an empty directory, and without its " +
+                "superblock not a journal. Nothing was changed. Restore the superblock from a backup of the same " +
+                "journal, or choose another directory.");
         }
     }
 
@@ -86,7 +89,8 @@ internal static class LogOpening
         return superblock;
     }
 
-    /// <summary>Files of an interrupted owner: segments that were never recorded, or are no longer; temporary ones.</summary>
+    /// <summary>Files of an interrupted owner: segments that were never recorded, or are no longer; temporary
+    /// ones.</summary>
     private static List<string> Strays(Superblock superblock, SegmentFiles segments)
     {
         var strays = Directory.EnumerateFiles(segments.Directory, "*.tmp").ToList();
@@ -116,8 +120,8 @@ internal static class LogOpening
             if (window.ContainsAnyExcept((byte)0))
             {
                 throw new JournalDamagedException(
-                    $"{segments.Place(address)}: there is data, though the superblock knows no segment from {endSegment} " +
-                    "on: the superblock is older than the log. Nothing was changed.");
+                    $"{segments.Place(address)}: there is data, though the superblock knows no segment from " +
+                    $"{endSegment} on: the superblock is older than the log. Nothing was changed.");
             }
 
             address += window.Length;
@@ -138,17 +142,16 @@ internal static class LogOpening
     private static void Cut(SegmentFiles segments, Superblock superblock, RecoveredLog log)
     {
         byte[] zeros = new byte[Block.Size];
-        var leftovers = log.Leftovers.GroupBy(segments.SegmentOf).ToDictionary(group => group.Key, group => group.Order());
-        for (long segment = superblock.EndSegment - 1; segment >= segments.SegmentOf(superblock.Begin.Address); segment--)
+        var leftovers = log.Leftovers.ToLookup(segments.SegmentOf);
+        long first = segments.SegmentOf(superblock.Begin.Address);
+        for (long segment = superblock.EndSegment - 1; segment >= first; segment--)
         {
             using var file = segments.Open(segment, forWriting: true);
-            if (leftovers.TryGetValue(segment, out var addresses))
+
+            // The last first, so that an interrupted cut never leaves a whole commit behind a hole.
+            foreach (long address in leftovers[segment].Reverse())
             {
-                // The last first, so that an interrupted cut never leaves a whole commit behind a hole.
-                foreach (long address in addresses.Reverse())
-                {
-                    segments.Calls.Write(file, zeros, segments.OffsetOf(address));
-                }
+                segments.Calls.Write(file, zeros, segments.OffsetOf(address));
             }
 
             segments.Calls.SyncData(file);

@@ -3,10 +3,9 @@ using Engine.Storage.Faster.Log;
 namespace Engine.Storage.Faster;
 
 /// <summary>The log while this process owns it: from the lock to the clean end.</summary>
-/// <remarks>
-/// Threads: appends come in under <see cref="_appendGate"/> and are written by the committer's thread; the superblock is
-/// written under its own gate by whoever has news for it. The end of the log moves twice: <see cref="_enqueued"/> when an
-/// append is accepted, <see cref="Durable"/> when it is synced.
+/// <remarks> Threads: appends come in under <see cref="_appendGate"/> and are written by the committer's thread; the
+/// superblock is written under its own gate by whoever has news for it. The end of the log moves twice: <see
+/// cref="_enqueued"/> when an append is accepted, <see cref="Durable"/> when it is synced.
 /// </remarks>
 internal sealed class OwnedLog : IDisposable
 {

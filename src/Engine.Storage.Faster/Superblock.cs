@@ -3,8 +3,8 @@ using Engine.Storage.Faster.Log;
 
 namespace Engine.Storage.Faster;
 
-/// <summary>What the journal must know before it trusts its log. Written on opening, before a new segment is used, for a
-/// snapshot, before truncation and on closing: never per commit.</summary>
+/// <summary>What the journal must know before it trusts its log. Written on opening, before a new segment is used, for
+/// a snapshot, before truncation and on closing: never per commit.</summary>
 /// <param name="Generation">One higher with every write; of two whole copies the higher counts.</param>
 /// <param name="JournalId">The same in every file of one journal, so that files of two are not mixed.</param>
 /// <param name="Epoch">The last owner's.</param>
@@ -69,8 +69,8 @@ internal sealed record Superblock(
         if (version != Version)
         {
             throw new JournalDamagedException(
-                $"The superblock is of version {version}, this build knows {Version}: open the journal with the build " +
-                "that wrote it.");
+                $"The superblock is of version {version}, this build knows {Version}: open the journal with the " +
+                "build that wrote it.");
         }
 
         return new Superblock(

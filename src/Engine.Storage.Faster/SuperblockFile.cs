@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Engine.Storage.Faster;
 
-/// <summary>The superblock's two copies in one file of 8 KiB, written one after the other, each synced before the next.</summary>
+/// <summary>The superblock's two copies in one file of 8 KiB, written one after the other, each synced before the
+/// next.</summary>
 internal sealed class SuperblockFile(FileSystemCalls files, string directory) : IDisposable
 {
     private const int CopyCount = 2;

@@ -22,7 +22,9 @@ public sealed class FrameCodecTests
     {
         byte[] bytes = [.. Enumerable.Range(0, 100).Select(i => (byte)i)];
 
-        Assert.All(Enumerable.Range(0, 101), i => Assert.Equal(Crc32C.Of(bytes), Crc32C.Of(bytes.AsSpan(0, i), bytes.AsSpan(i))));
+        Assert.All(
+            Enumerable.Range(0, 101),
+            i => Assert.Equal(Crc32C.Of(bytes), Crc32C.Of(bytes.AsSpan(0, i), bytes.AsSpan(i))));
     }
 
     [Fact]

@@ -4,8 +4,8 @@ namespace Engine.Storage.Faster.Log;
 
 /// <summary>Opens every commit in the log: who wrote it, where, and what was durable by then.</summary>
 /// <remarks>
-/// <para>Little-endian: magic (4) | version (1) | zero (3) | address (8) | epoch (8) | nonce (16) | first sequence (8) |
-/// durable sequence (8) | bytes of frames (4) | CRC32C of the 60 bytes before (4).</para>
+/// <para>Little-endian: magic (4) | version (1) | zero (3) | address (8) | epoch (8) | nonce (16) | first sequence (8)
+/// | durable sequence (8) | bytes of frames (4) | CRC32C of the 60 bytes before (4).</para>
 /// <para>A commit is written only when the one before is synced. So a mark that is found behind damaged frames proves
 /// that they were once whole and acknowledged, while a crash can only tear the last commit: this is what tells damage
 /// from a torn tail. The address keeps a misplaced copy from counting, the nonce anything that somebody put into a
@@ -35,7 +35,8 @@ internal readonly record struct CommitMark(
         BinaryPrimitives.WriteUInt32LittleEndian(target[60..], Crc32C.Of(target[..60]));
     }
 
-    /// <summary>Reads a mark that is whole, wherever it was written for; false when there is none, with the reason.</summary>
+    /// <summary>Reads a mark that is whole, wherever it was written for; false when there is none, with the
+    /// reason.</summary>
     /// <exception cref="JournalDamagedException">A mark of a later version.</exception>
     internal static bool TryRead(ReadOnlySpan<byte> source, out CommitMark mark, out string? error)
     {

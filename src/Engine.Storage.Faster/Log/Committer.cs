@@ -1,6 +1,7 @@
 namespace Engine.Storage.Faster.Log;
 
-/// <summary>The thread that commits: it takes whatever was appended while it was syncing, and syncs that at once.</summary>
+/// <summary>The thread that commits: it takes whatever was appended while it was syncing, and syncs that at
+/// once.</summary>
 internal sealed class Committer : IDisposable
 {
     private const int MaxIdleOperations = 256;

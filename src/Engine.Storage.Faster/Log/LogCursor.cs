@@ -3,10 +3,9 @@ using System.Buffers;
 namespace Engine.Storage.Faster.Log;
 
 /// <summary>Walks the log frame by frame and stops at the first byte that does not continue it.</summary>
-/// <remarks>
-/// The walk trusts nothing but frames that follow one another (<see cref="FrameChain"/>). A commit that breaks off in the
-/// middle may be followed, at the next block, by a commit of a later epoch that continues from the last whole frame:
-/// that is where a later owner cut a torn tail and went on.
+/// <remarks> The walk trusts nothing but frames that follow one another (<see cref="FrameChain"/>). A commit that
+/// breaks off in the middle may be followed, at the next block, by a commit of a later epoch that continues from the
+/// last whole frame: that is where a later owner cut a torn tail and went on.
 /// </remarks>
 internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposable
 {
@@ -29,7 +28,8 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
     /// <summary>Called with the place of every commit before its frames are read.</summary>
     internal Action<LogPosition>? CommitStarts { get; init; }
 
-    /// <summary>The next frame; its payload is valid until the next call. False where the log cannot be continued.</summary>
+    /// <summary>The next frame; its payload is valid until the next call. False where the log cannot be
+    /// continued.</summary>
     internal bool TryRead(out JournalFrame frame)
     {
         while (true)
@@ -43,11 +43,6 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
 
                 _torn = true;
                 _end = _offset = 0;
-                if (Position.Address == _commitAddress)
-                {
-                    // Not one whole frame: the next owner starts over on this very block.
-                    return false;
-                }
             }
             else if (!TryOpenCommit())
             {
@@ -78,7 +73,9 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
             return Stop(address, $"frame {Position.Sequence + 1} is not whole: {error}");
         }
 
-        if (FrameChain.Violation(frame, previous, Position.Sequence, Position.Epoch, Position.Checksum) is { } violation)
+        string? violation =
+            FrameChain.Violation(frame, previous, Position.Sequence, Position.Epoch, Position.Checksum);
+        if (violation is not null)
         {
             return Stop(address, $"a frame does not follow frame {Position.Sequence}: {violation}");
         }
@@ -113,8 +110,8 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
         {
             return Stop(
                 address,
-                $"the commit there starts with frame {mark.FirstSequence} of epoch {mark.Epoch}, which does not follow " +
-                $"frame {Position.Sequence} of epoch {Position.Epoch}");
+                $"the commit there starts with frame {mark.FirstSequence} of epoch {mark.Epoch}, which does not " +
+                $"follow frame {Position.Sequence} of epoch {Position.Epoch}");
         }
 
         if (mark.FrameBytes < FrameCodec.HeaderSize || mark.FramesEnd > reader.EndAddress)

@@ -20,7 +20,8 @@ internal sealed class LogReader(SegmentFiles segments, long endAddress) : IDispo
 
     internal SegmentFiles Segments => segments;
 
-    /// <summary>Copies bytes from <paramref name="address"/> on; false when the log's last segment ends before.</summary>
+    /// <summary>Copies bytes from <paramref name="address"/> on; false when the log's last segment ends
+    /// before.</summary>
     /// <exception cref="JournalDamagedException">A segment is missing, short or unreadable.</exception>
     internal bool TryRead(long address, Span<byte> target)
     {

@@ -13,7 +13,8 @@ internal sealed record RecoveredLog(
     long FrameCount,
     string Problem);
 
-/// <summary>Reads the whole log and decides: a log with a torn tail, which may be cut, or damage, which nobody may touch.</summary>
+/// <summary>Reads the whole log and decides: a log with a torn tail, which may be cut, or damage, which nobody may
+/// touch.</summary>
 internal static class LogRecovery
 {
     /// <summary>Reads from the beginning to the end and then looks at everything behind it.</summary>
@@ -46,7 +47,9 @@ internal static class LogRecovery
         if (end.Sequence < superblock.DurableSequence)
         {
             throw Damage(
-                segments, cursor, $"frames up to {superblock.DurableSequence} were durable, and only {end.Sequence} can be read");
+                segments,
+                cursor,
+                $"frames up to {superblock.DurableSequence} were durable, and only {end.Sequence} can be read");
         }
 
         var leftovers = Behind(superblock, reader, cursor, bootId, cancellationToken);
@@ -81,7 +84,7 @@ internal static class LogRecovery
                 throw Damage(
                     reader.Segments,
                     cursor,
-                    $"a later commit, from frame {mark.FirstSequence} on, is whole at {reader.Segments.Place(address)}");
+                    $"a later commit, from frame {mark.FirstSequence} on, is at {reader.Segments.Place(address)}");
             }
         }
 
@@ -90,13 +93,13 @@ internal static class LogRecovery
 
     private static bool IsOfLastOwner(ReadOnlySpan<byte> block, Superblock superblock, out CommitMark mark)
     {
-        // What earlier owners wrote is all below the durable sequence; a leftover of theirs proves nothing. A mark of the
-        // last one proves that its commit was written even where the disk has put it in a wrong place.
+        // What earlier owners wrote is all below the durable sequence; a leftover of theirs proves nothing. A mark of
+        // the last one proves that its commit was written even where the disk has put it in a wrong place.
         return CommitMark.TryRead(block, out mark, out _) &&
             mark.Epoch >= superblock.Epoch && mark.Nonce == superblock.Nonce;
     }
 
     private static JournalDamagedException Damage(SegmentFiles segments, LogCursor cursor, string evidence) => new(
-        $"{segments.Place(cursor.ProblemAddress)}: {cursor.Problem}; but {evidence}. This is damage, not the end of the " +
-        "log. Nothing was changed. Restore the directory from a backup, or repair the disk and try again.");
+        $"{segments.Place(cursor.ProblemAddress)}: {cursor.Problem}; but {evidence}. This is damage, not the end " +
+        "of the log. Nothing was changed. Restore the directory from a backup, or repair the disk and try again.");
 }

@@ -4,10 +4,9 @@ using FASTER.core;
 namespace Engine.Storage.Faster.Log;
 
 /// <summary>Lays commits into FasterLog and makes them durable. Used by one thread.</summary>
-/// <remarks>
-/// FasterLog is used for what it is good at: a ring of page buffers, and flushing them to a device in large writes. Bytes
-/// are enqueued raw, without its record headers, and always in whole blocks, so that what lies on disk is ours alone and
-/// no commit ever writes a block again that an acknowledged one has written.
+/// <remarks> FasterLog is used for what it is good at: a ring of page buffers, and flushing them to a device in large
+/// writes. Bytes are enqueued raw, without its record headers, and always in whole blocks, so that what lies on disk is
+/// ours alone and no commit ever writes a block again that an acknowledged one has written.
 /// </remarks>
 internal sealed class LogWriter : IDisposable
 {
@@ -81,7 +80,8 @@ internal sealed class LogWriter : IDisposable
         _device.Dispose();
     }
 
-    /// <summary>Waits until FasterLog has nothing under way; false when it takes longer than <paramref name="timeout"/>.</summary>
+    /// <summary>Waits until FasterLog has nothing under way; false when it takes longer than <paramref
+    /// name="timeout"/>.</summary>
     internal bool WaitUntilIdle(TimeSpan timeout) =>
         SpinWait.SpinUntil(() => _log.CommittedUntilAddress >= _enqueuedUntil, timeout);
 

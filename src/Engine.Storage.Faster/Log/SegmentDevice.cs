@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Engine.Storage.Faster.Log;
 
-/// <summary>FasterLog's disk: writes in strictly ascending order, syncs once per commit, and only then calls back.</summary>
+/// <summary>FasterLog's disk: writes in strictly ascending order, syncs once per commit, and only then calls
+/// back.</summary>
 /// <remarks>
 /// FasterLog may ask for writes from any of its threads; a write that does not continue the one before trips the latch
 /// instead of leaving a hole. FasterLog hears of an error through its callbacks, but nobody acknowledges by what

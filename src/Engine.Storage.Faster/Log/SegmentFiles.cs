@@ -72,8 +72,8 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
         {
             TryDelete(temporary);
             throw new IOException(
-                $"There is no space left for {path} ({(Block.Size + segmentSizeBytes) / 1024} KiB). Free some on that " +
-                "disk, then open the journal again; nothing acknowledged is lost.", error);
+                $"There is no space left for {path} ({(Block.Size + segmentSizeBytes) / 1024} KiB). Free some on " +
+                "that disk, then open the journal again; nothing acknowledged is lost.", error);
         }
     }
 
@@ -155,7 +155,8 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) != Magic ||
             BinaryPrimitives.ReadUInt32LittleEndian(header[ChecksumOffset..]) != Crc32C.Of(header[..ChecksumOffset]))
         {
-            throw new JournalDamagedException($"{path} at offset 0: the segment's header is damaged. Nothing was changed.");
+            throw new JournalDamagedException(
+                $"{path} at offset 0: the segment's header is damaged. Nothing was changed.");
         }
 
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
@@ -169,7 +170,8 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
         {
             throw new JournalDamagedException(
                 $"{path} is segment {BinaryPrimitives.ReadInt64LittleEndian(header[8..])} of journal " +
-                $"{new Guid(header[16..32])}; segment {segment} of journal {journalId} belongs there. Nothing was changed.");
+                $"{new Guid(header[16..32])}; segment {segment} of journal {journalId} belongs there. Nothing was " +
+                "changed.");
         }
     }
 }

@@ -2,8 +2,10 @@ using Engine.Storage.Faster.Platform;
 
 namespace Engine.Storage.Faster.Log;
 
-/// <summary>Keeps one segment more than the log needs ready, so that a full disk shows before an append depends on it.</summary>
-/// <remarks><see cref="EnsureReady"/> is called by the committer only; the making of the next segment runs beside it.</remarks>
+/// <summary>Keeps one segment more than the log needs ready, so that a full disk shows before an append depends on
+/// it.</summary>
+/// <remarks><see cref="EnsureReady"/> is called by the committer only; the making of the next segment runs beside
+/// it.</remarks>
 internal sealed class SegmentPreparer
 {
     private readonly SegmentFiles _segments;
@@ -41,7 +43,8 @@ internal sealed class SegmentPreparer
     }
 
     /// <summary>Returns when segments up to <paramref name="segment"/> can be written to.</summary>
-    /// <exception cref="IOException">One cannot be made; with ENOSPC the message says how much room it needs.</exception>
+    /// <exception cref="IOException">One cannot be made; with ENOSPC the message says how much room it
+    /// needs.</exception>
     internal void EnsureReady(long segment)
     {
         while (_end <= segment)

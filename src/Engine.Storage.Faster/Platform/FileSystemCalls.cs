@@ -81,7 +81,8 @@ internal abstract class FileSystemCalls
     /// <summary>Deletes a file.</summary>
     internal virtual void Delete(string path) => File.Delete(path);
 
-    /// <summary>Creates a directory, and those above it, for its owner only; an existing one is left as it is.</summary>
+    /// <summary>Creates a directory, and those above it, for its owner only; an existing one is left as it
+    /// is.</summary>
     internal virtual void CreateDirectory(string path)
     {
         if (OperatingSystem.IsWindows())

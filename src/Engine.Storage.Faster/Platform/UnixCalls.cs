@@ -81,7 +81,8 @@ internal sealed partial class LinuxCalls : UnixCalls
 
     internal override void SyncData(SafeFileHandle file)
     {
-        // Any error is final: after a failed sync the kernel may have dropped the pages and call the next one a success.
+        // Any error is final: after a failed sync the kernel may have dropped the pages and call the next one a
+        // success.
         if (fdatasync(file) != 0)
         {
             throw Error("fdatasync", "a journal file");

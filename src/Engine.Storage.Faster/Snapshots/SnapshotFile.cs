@@ -28,7 +28,8 @@ internal static class SnapshotFile
 
     /// <summary>Takes a file's bytes apart; null when they are not a whole snapshot, with the reason.</summary>
     /// <exception cref="JournalDamagedException">A snapshot of a later version.</exception>
-    internal static JournalSnapshot? TryRead(ReadOnlyMemory<byte> bytes, Guid journalId, long sequence, out string? error)
+    internal static JournalSnapshot? TryRead(
+        ReadOnlyMemory<byte> bytes, Guid journalId, long sequence, out string? error)
     {
         var span = bytes.Span;
         error = null;

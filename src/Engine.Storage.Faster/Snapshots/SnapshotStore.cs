@@ -81,7 +81,8 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
         }
         catch (JournalDamagedException damage)
         {
-            throw new JournalDamagedException($"{path}: {damage.Message}. Open the journal with the build that wrote it.");
+            throw new JournalDamagedException(
+                $"{path}: {damage.Message}. Open the journal with the build that wrote it.");
         }
         catch (IOException failure)
         {

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace Engine.Storage;
 
-/// <summary>CRC-32C (Castagnoli), the checksum of everything an engine stores; one instruction per eight bytes.</summary>
+/// <summary>CRC-32C (Castagnoli), the checksum of everything an engine stores; one instruction per eight
+/// bytes.</summary>
 public static class Crc32C
 {
     /// <summary>The checksum of <paramref name="bytes"/>.</summary>

@@ -1,6 +1,7 @@
 namespace Engine.Storage;
 
-/// <summary>Checks that frames follow one another: sequence without gaps, epoch never lower, each chained to the last.</summary>
+/// <summary>Checks that frames follow one another: sequence without gaps, epoch never lower, each chained to the
+/// last.</summary>
 public static class FrameChain
 {
     /// <summary>Splits back-to-back frames that an owner wants to append and checks each of them.</summary>
@@ -9,9 +10,14 @@ public static class FrameChain
     /// <param name="lastSequence">The sequence at the end of the log.</param>
     /// <param name="lastChecksum">The checksum at the end of the log.</param>
     /// <param name="end">The sequence and checksum that the log ends with afterwards.</param>
-    /// <exception cref="ArgumentException">The bytes are not whole frames that continue the log: a bug of the caller.</exception>
+    /// <exception cref="ArgumentException">The bytes are not whole frames that continue the log: a bug of the
+    /// caller.</exception>
     public static IReadOnlyList<ReadOnlyMemory<byte>> Check(
-        ReadOnlyMemory<byte> frames, long epoch, long lastSequence, uint lastChecksum, out (long Sequence, uint Checksum) end)
+        ReadOnlyMemory<byte> frames,
+        long epoch,
+        long lastSequence,
+        uint lastChecksum,
+        out (long Sequence, uint Checksum) end)
     {
         var parts = new List<ReadOnlyMemory<byte>>(1);
         end = (lastSequence, lastChecksum);
@@ -32,7 +38,8 @@ public static class FrameChain
     /// <param name="lastSequence">The sequence at the end of the log.</param>
     /// <param name="lastChecksum">The checksum at the end of the log.</param>
     /// <returns>The sequence and checksum that the log ends with afterwards.</returns>
-    /// <exception cref="ArgumentException">The bytes are not whole frames that continue the log: a bug of the caller.</exception>
+    /// <exception cref="ArgumentException">The bytes are not whole frames that continue the log: a bug of the
+    /// caller.</exception>
     public static (long Sequence, uint Checksum) Verify(
         ReadOnlyMemory<byte> frames, long epoch, long lastSequence, uint lastChecksum)
     {
@@ -46,8 +53,8 @@ public static class FrameChain
         return end;
     }
 
-    /// <summary>Why <paramref name="frame"/> cannot follow the frame described by the last three arguments, or null when
-    /// it can.</summary>
+    /// <summary>Why <paramref name="frame"/> cannot follow the frame described by the last three arguments, or null
+    /// when it can.</summary>
     public static string? Violation(
         in JournalFrame frame, uint previousChecksum, long lastSequence, long lastEpoch, uint lastChecksum)
     {
@@ -76,7 +83,8 @@ public static class FrameChain
         if (frame.Epoch != epoch || Violation(frame, previous, end.Sequence, epoch, end.Checksum) is not null)
         {
             throw new ArgumentException(
-                $"Frame {frame.Sequence} of epoch {frame.Epoch} does not continue frame {end.Sequence}.", nameof(frames));
+                $"Frame {frame.Sequence} of epoch {frame.Epoch} does not continue frame {end.Sequence}.",
+                nameof(frames));
         }
 
         end = (frame.Sequence, frame.Checksum);

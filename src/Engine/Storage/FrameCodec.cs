@@ -22,9 +22,11 @@ public static class FrameCodec
     private const byte EventsKind = 1;
     private const int ChecksumOffset = 44;
 
-    /// <summary>Completes a frame in place: <paramref name="frame"/> holds room for the header, then the payload.</summary>
+    /// <summary>Completes a frame in place: <paramref name="frame"/> holds room for the header, then the
+    /// payload.</summary>
     /// <returns>The frame's checksum, which the next frame is given as <paramref name="previousChecksum"/>.</returns>
-    /// <exception cref="ArgumentException">The frame is shorter than a header or longer than <see cref="MaxFrameSize"/>.</exception>
+    /// <exception cref="ArgumentException">The frame is shorter than a header or longer than <see
+    /// cref="MaxFrameSize"/>.</exception>
     public static uint Seal(
         Span<byte> frame, long sequence, long epoch, long instantMs, int eventCount, uint previousChecksum)
     {
@@ -87,11 +89,13 @@ public static class FrameCodec
         return true;
     }
 
-    /// <summary>The whole size of the frame at the start of <paramref name="bytes"/>, or -1 when no frame starts there.</summary>
+    /// <summary>The whole size of the frame at the start of <paramref name="bytes"/>, or -1 when no frame starts
+    /// there.</summary>
     public static int SizeOf(ReadOnlySpan<byte> bytes) =>
         HeaderError(bytes) is null ? HeaderSize + BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) : -1;
 
-    /// <summary>Whether a frame of a later version than this build knows starts here: not damage, and never to be cut.</summary>
+    /// <summary>Whether a frame of a later version than this build knows starts here: not damage, and never to be
+    /// cut.</summary>
     public static bool IsLaterVersion(ReadOnlySpan<byte> bytes) =>
         bytes.Length > 4 && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic && bytes[4] > Version;
 
@@ -110,7 +114,8 @@ public static class FrameCodec
 
         if (bytes[4] != Version || bytes[5] != EventsKind || bytes[6] != 0 || bytes[7] != 0)
         {
-            return $"version {bytes[4]} kind {bytes[5]} is not one this build knows (version {Version} kind {EventsKind})";
+            return $"version {bytes[4]} kind {bytes[5]} is not one this build knows " +
+                $"(version {Version} kind {EventsKind})";
         }
 
         int length = BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]);

@@ -41,7 +41,8 @@ public enum AppendStatus
 
 /// <summary>The answer to an append.</summary>
 /// <param name="Status">What became of it.</param>
-/// <param name="Error">Why, when it is not <see cref="AppendStatus.Durable"/>; without secrets, for the operator.</param>
+/// <param name="Error">Why, when it is not <see cref="AppendStatus.Durable"/>; without secrets, for the
+/// operator.</param>
 public readonly record struct AppendResult(AppendStatus Status, string? Error = null)
 {
     /// <summary>The frames are durable.</summary>

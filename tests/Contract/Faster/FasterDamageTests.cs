@@ -3,8 +3,9 @@ using Engine.Tests.Support;
 
 namespace Engine.Tests.Faster;
 
-/// <summary>A small journal of two lives, taken as a kill would leave it, and every way to hurt it: the answer is the same
-/// log, or a refusal. Only the last commit may be taken for a torn one, as nothing behind it proves otherwise.</summary>
+/// <summary>A small journal of two lives, taken as a kill would leave it, and every way to hurt it: the answer is the
+/// same log, or a refusal. Only the last commit may be taken for a torn one, as nothing behind it proves
+/// otherwise.</summary>
 public sealed class FasterDamageTests : IAsyncLifetime, IDisposable
 {
     private const int Block = 4096;
@@ -18,7 +19,8 @@ public sealed class FasterDamageTests : IAsyncLifetime, IDisposable
 
     private string SegmentPath => Path.Combine(Image, Segment);
 
-    /// <summary>Where the log's first commit lies: behind the header, and behind address 0, which is never used.</summary>
+    /// <summary>Where the log's first commit lies: behind the header, and behind address 0, which is never
+    /// used.</summary>
     private static long LogStart => 2 * Block;
 
     /// <summary>Where the last commit lies.</summary>
@@ -56,7 +58,12 @@ public sealed class FasterDamageTests : IAsyncLifetime, IDisposable
         {
             // Each bit where something is written, a sample of the padding and of the long payload.
             bool padding = original[offset] == original[offset - 1] && original[offset] == original[offset + 1];
-            for (int bit = padding ? (int)(offset % 8) : 0; bit < 8 && !(padding && offset % 37 != 0); bit += padding ? 8 : 1)
+            if (padding && offset % 37 != 0)
+            {
+                continue;
+            }
+
+            for (int bit = padding ? (int)(offset % 8) : 0; bit < 8; bit += padding ? 8 : 1)
             {
                 FasterImage.Poke(SegmentPath, offset, [(byte)(original[offset] ^ (1 << bit))]);
                 AssertSameOrRefused(await FasterImage.ReadAsync(Image), offset >= LastCommit, $"bit {bit} of {offset}");
@@ -159,7 +166,8 @@ public sealed class FasterDamageTests : IAsyncLifetime, IDisposable
 
         var refusal = await Assert.ThrowsAsync<JournalDamagedException>(() => journal.AcquireAsync().AsTask());
 
-        Assert.Contains($"{Segment} at offset {LogStart + (4 * Block) + 64}", refusal.Message, StringComparison.Ordinal);
+        string place = $"{Segment} at offset {LogStart + (4 * Block) + 64}";
+        Assert.Contains(place, refusal.Message, StringComparison.Ordinal);
         Assert.Contains("a later commit", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("Nothing was changed", refusal.Message, StringComparison.Ordinal);
     }

@@ -155,7 +155,8 @@ public sealed class FasterFailureTests : IDisposable
     public async Task A_disk_that_stays_full_ends_with_a_clear_answer_and_loses_nothing_acknowledged()
     {
         var files = new FaultyFileSystem();
-        files.Fault = (call, _, path) => call == "create" && path!.Contains("segment-0000000002", StringComparison.Ordinal)
+        files.Fault = (call, _, path) =>
+            call == "create" && path!.Contains("segment-0000000002", StringComparison.Ordinal)
             ? new IOException("No space left on device", NoSpace)
             : null;
         string directory = _directory["full"];
@@ -230,7 +231,8 @@ public sealed class FasterFailureTests : IDisposable
 
     private static string Payload(int i) => $"{i:D6}" + new string('p', 3_000);
 
-    /// <summary>One life with everything in it: appends over three segments, a snapshot, a truncation, a clean end.</summary>
+    /// <summary>One life with everything in it: appends over three segments, a snapshot, a truncation, a clean
+    /// end.</summary>
     private static async Task<(int Acknowledged, long Snapshot)> LiveAsync(
         string directory, FaultyFileSystem files, Durability durability)
     {

@@ -152,7 +152,8 @@ public sealed class FasterRefusalTests : IAsyncLifetime, IDisposable
         await (await JournalWriter.AcquireAsync(journal)).AppendAsync("4");
 
         Assert.Equal(["1", "2", "3", "4"], await journal.ReadTextsAsync());
-        Assert.Equal(FasterImage.SegmentSize + Block, new FileInfo(Path.Combine(Image, "segment-0000000001.log")).Length);
+        var segment = new FileInfo(Path.Combine(Image, "segment-0000000001.log"));
+        Assert.Equal(FasterImage.SegmentSize + Block, segment.Length);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Engine.Storage;
 using Engine.Tests.Support;
 
 namespace Engine.Tests.Faster;
@@ -20,7 +21,8 @@ public sealed class FasterTornTailTests : IDisposable
 
         for (int subset = 0; subset < 256; subset++)
         {
-            await AssertPrefixAsync(before, after, acknowledged, 512, sector => (subset & (1 << sector)) != 0, $"{subset:b8}");
+            await AssertPrefixAsync(
+                before, after, acknowledged, 512, sector => (subset & (1 << sector)) != 0, $"{subset:b8}");
         }
     }
 
@@ -62,7 +64,7 @@ public sealed class FasterTornTailTests : IDisposable
     {
         // The first life's last commit is torn after its first frame; the second life goes on; a third reads it all.
         var (before, after, acknowledged) = await ImagesAsync(["y1", new string('y', 9000), "y3"]);
-        var torn = Mix(before, after, Block, block => block == 0);
+        var torn = Mix(before, after, Block, block => block != 1);
         string journal = _directory["ghost"];
         FasterImage.Write(journal, torn);
         await using (var second = FasterImage.Open(journal))
@@ -70,6 +72,9 @@ public sealed class FasterTornTailTests : IDisposable
             var writer = await JournalWriter.AcquireAsync(second);
             Assert.Equal(3, writer.Sequence);
             await writer.AppendAsync("z4");
+            byte[] cut = await File.ReadAllBytesAsync(Path.Combine(journal, Segment));
+            int tail = FirstDifference(before[Segment], after[Segment]) + (2 * Block);
+            Assert.False(cut.AsSpan(tail).ContainsAnyExcept((byte)0));
         }
 
         // The disk shows the first life's blocks again behind the second life's tail.
@@ -113,6 +118,35 @@ public sealed class FasterTornTailTests : IDisposable
         Assert.Equal(["1", "2", "new 3"], await FasterImage.RecoverAsync(_directory["crashed"]));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_hole_in_a_logged_journal_is_damage_in_the_same_boot_and_a_torn_tail_after_another(bool sameBoot)
+    {
+        // Nothing was synced: a kill leaves every write in its order, the loss of power leaves any of them.
+        string live = _directory["live"];
+        await using (var journal = FasterImage.Open(live, options => options.Durability = Durability.Logged))
+        {
+            await (await JournalWriter.AcquireAsync(journal)).AppendAsync("1", "2", "3", "4");
+            _directory.Copy(live, "crashed");
+        }
+
+        FasterImage.Poke(Path.Combine(_directory["crashed"], Segment), 4 * Block, new byte[Block]);
+        var files = new FaultyFileSystem();
+        files.Boot = sameBoot ? files.Boot : Guid.NewGuid();
+        await using var crashed = FasterImage.Open(_directory["crashed"], options => options.Files = files);
+
+        if (sameBoot)
+        {
+            await Assert.ThrowsAsync<JournalDamagedException>(() => crashed.AcquireAsync().AsTask());
+        }
+        else
+        {
+            await crashed.AcquireAsync();
+            Assert.Equal(["1", "2"], await crashed.ReadTextsAsync());
+        }
+    }
+
     private static SortedDictionary<string, byte[]> Mix(
         SortedDictionary<string, byte[]> before,
         SortedDictionary<string, byte[]> after,
@@ -138,8 +172,10 @@ public sealed class FasterTornTailTests : IDisposable
         left.AsSpan().CommonPrefixLength(right) / Block * Block;
 
     /// <summary>The journal before and after one last append, as a crash would leave it.</summary>
-    private async Task<(SortedDictionary<string, byte[]> Before, SortedDictionary<string, byte[]> After, List<string> All)>
-        ImagesAsync(string[] lastCommit)
+    private async Task<(
+        SortedDictionary<string, byte[]> Before,
+        SortedDictionary<string, byte[]> After,
+        List<string> All)> ImagesAsync(string[] lastCommit)
     {
         string live = _directory["live"];
         await using var journal = FasterImage.Open(live);

@@ -15,7 +15,8 @@ internal static class FasterImage
         return new FasterJournal(options);
     }
 
-    /// <summary>What reading finds, without taking ownership and so without repairing; null when it is refused.</summary>
+    /// <summary>What reading finds, without taking ownership and so without repairing; null when it is
+    /// refused.</summary>
     internal static async Task<List<string>?> ReadAsync(string directory)
     {
         await using var journal = Open(directory);
@@ -29,7 +30,8 @@ internal static class FasterImage
         }
     }
 
-    /// <summary>What a next owner finds and can go on from; null when it is refused, with every byte left as it was.</summary>
+    /// <summary>What a next owner finds and can go on from; null when it is refused, with every byte left as it
+    /// was.</summary>
     internal static async Task<List<string>?> RecoverAsync(string directory)
     {
         var before = Bytes(directory);

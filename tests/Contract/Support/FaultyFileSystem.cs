@@ -16,7 +16,10 @@ internal sealed class FaultyFileSystem : FileSystemCalls
     /// number of the change (from 1), and what it is about where known.</summary>
     internal Func<string, int, string?, IOException?> Fault { get; set; } = (_, _, _) => null;
 
-    internal override Guid BootId { get; } = Current.BootId;
+    internal override Guid BootId => Boot;
+
+    /// <summary>The boot of the operating system that the journal sees.</summary>
+    internal Guid Boot { get; set; } = Current.BootId;
 
     internal override void SyncData(SafeFileHandle file) => Do("sync", null, () => Current.SyncData(file));
 
