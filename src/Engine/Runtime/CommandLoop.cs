@@ -26,6 +26,7 @@ internal sealed class CommandLoop
     private readonly TimeProvider _time;
     private readonly EngineMetrics _metrics;
     private readonly ILogger _logger;
+    private readonly Watchman _watchman;
     private readonly Queue<Batch> _inFlight = new();
     private readonly Stack<Batch> _spare = new();
     private readonly long _epoch;
@@ -47,7 +48,7 @@ internal sealed class CommandLoop
         ILogger logger)
     {
         (_core, _writer, _context, _inbox, _journal) = (core, writer, context, inbox, journal);
-        (_time, _metrics, _logger) = (time, metrics, logger);
+        (_time, _metrics, _logger, _watchman) = (time, metrics, logger, new Watchman(logger));
         (_epoch, _sequence, _checksum) = (ownership.Epoch, ownership.LastSequence, ownership.LastChecksum);
         for (int i = 0; i < MaxBatchesInFlight; i++)
         {
@@ -79,6 +80,7 @@ internal sealed class CommandLoop
             }
 
             var due = Retaining.NextDue(_core);
+            due = _watchman.NextLook(_core) is var look && look < due ? look : due;
             if (_core.State.Due.Count > 0 && _core.State.Due.First.DueAt < due)
             {
                 due = _core.State.Due.First.DueAt;
@@ -135,7 +137,9 @@ internal sealed class CommandLoop
         batch.Reset();
         batch.At = _time.GetUtcNow();
         _writer.Batch = batch;
-        _core.AdvanceTo(Instant.From(batch.At), MonotonicMs());
+        var wall = Instant.From(batch.At);
+        _core.AdvanceTo(wall, MonotonicMs());
+        _watchman.Look(_core, wall);
         batch.At = _core.State.Now.ToDateTimeOffset();
 
         if (_mustLoseRuns)
