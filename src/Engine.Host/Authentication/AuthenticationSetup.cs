@@ -14,13 +14,10 @@ internal static class AuthenticationSetup
         {
             case AuthenticationMode.Jwt:
                 services.AddSingleton(new TokenRules(settings));
-                services.AddAuthentication(JwtAuthentication.Name)
-                    .AddScheme<AuthenticationSchemeOptions, JwtAuthentication>(JwtAuthentication.Name, null);
+                AddScheme<JwtAuthentication>(services, JwtAuthentication.Name);
                 break;
             case AuthenticationMode.Development:
-                services.AddAuthentication(DevelopmentAuthentication.Name)
-                    .AddScheme<AuthenticationSchemeOptions, DevelopmentAuthentication>(
-                        DevelopmentAuthentication.Name, null);
+                AddScheme<DevelopmentAuthentication>(services, DevelopmentAuthentication.Name);
                 break;
             case null:
                 throw new InvalidOperationException("The settings were not checked: there is no authentication mode.");
@@ -29,5 +26,14 @@ internal static class AuthenticationSetup
         services.AddAuthorizationBuilder()
             .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
         return services;
+    }
+
+    // The core of authentication alone: the rest would make keys for cookies, and keep them on disk.
+    private static void AddScheme<THandler>(IServiceCollection services, string name)
+        where THandler : AuthenticationHandler<AuthenticationSchemeOptions>
+    {
+        services.AddAuthenticationCore(options => options.DefaultScheme = name);
+        services.AddWebEncoders();
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, THandler>(name, null);
     }
 }

@@ -57,6 +57,6 @@ internal sealed partial class JwtAuthentication(
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         Problems.Forbidden().ExecuteAsync(Context);
 
-    [LoggerMessage(2201, LogLevel.Information, "Refused a token: {Reason}")]
+    [LoggerMessage(4201, LogLevel.Information, "Refused a token: {Reason}")]
     private static partial void LogRefused(ILogger logger, string reason);
 }

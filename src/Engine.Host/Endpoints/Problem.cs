@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 
 namespace Engine.Host.Endpoints;
@@ -11,15 +12,19 @@ namespace Engine.Host.Endpoints;
 internal sealed record ProblemBody(string Type, string Title, int Status, string Detail)
 {
     /// <summary>The field at fault, as the request writes it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Field { get; init; }
 
     /// <summary>The limit that was met.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? Limit { get; init; }
 
     /// <summary>When trying again may help; the same as the Retry-After header, in minutes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? RetryAfterMinutes { get; init; }
 
     /// <summary>What support finds the failure by.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? TraceId { get; init; }
 }
 

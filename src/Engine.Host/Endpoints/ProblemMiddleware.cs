@@ -43,9 +43,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         }
     }
 
-    [LoggerMessage(2101, LogLevel.Warning, "Refused {Path}: {Reason}")]
+    [LoggerMessage(4101, LogLevel.Warning, "Refused {Path}: {Reason}")]
     private partial void LogStopped(string path, string reason);
 
-    [LoggerMessage(2102, LogLevel.Error, "{Method} {Path} failed; trace {TraceId}")]
+    [LoggerMessage(4102, LogLevel.Error, "{Method} {Path} failed; trace {TraceId}")]
     private partial void LogFailed(Exception e, string method, string path, string traceId);
 }

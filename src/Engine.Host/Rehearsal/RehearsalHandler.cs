@@ -77,7 +77,10 @@ internal sealed class RehearsalHandler(Pipeline? pipeline, TimeSpan stageDuratio
             }
         }
 
-        await context.ReportProgressAsync(100 * iteration / plan.Iterations).ConfigureAwait(false);
+        string message = iteration == plan.Iterations
+            ? pipeline?.Completed.Label ?? "Completed"
+            : $"Iteration {iteration} of {plan.Iterations} done";
+        await context.ReportProgressAsync(100 * iteration / plan.Iterations, message).ConfigureAwait(false);
         return null;
     }
 

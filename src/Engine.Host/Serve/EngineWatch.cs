@@ -21,6 +21,6 @@ internal sealed partial class EngineWatch(
         }
     }
 
-    [LoggerMessage(2001, LogLevel.Critical, "The engine has failed; the process ends with code {Code}")]
+    [LoggerMessage(4001, LogLevel.Critical, "The engine has failed; the process ends with code {Code}")]
     private partial void LogStopped(Exception error, int code);
 }

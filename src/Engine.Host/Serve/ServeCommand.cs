@@ -82,20 +82,20 @@ internal static partial class ServeCommand
         }
     }
 
-    [LoggerMessage(2021, LogLevel.Information, "Serving on {Addresses}; job types: {Types}")]
+    [LoggerMessage(4021, LogLevel.Information, "Serving on {Addresses}; job types: {Types}")]
     private static partial void LogServing(ILogger logger, string addresses, string types);
 
-    [LoggerMessage(2022, LogLevel.Warning,
+    [LoggerMessage(4022, LogLevel.Warning,
         "Development authentication: anybody on this machine is believed to be who they say (Bearer dev:USER:TIER)")]
     private static partial void LogDevelopment(ILogger logger);
 
-    [LoggerMessage(2023, LogLevel.Warning, "The journal is in memory: everything is gone when this process ends")]
+    [LoggerMessage(4023, LogLevel.Warning, "The journal is in memory: everything is gone when this process ends")]
     private static partial void LogMemory(ILogger logger);
 
-    [LoggerMessage(2024, LogLevel.Warning,
+    [LoggerMessage(4024, LogLevel.Warning,
         "No job type is served, so that every submission is refused. Engine:JobTypes:NAME:Handler adds one")]
     private static partial void LogNothingServed(ILogger logger);
 
-    [LoggerMessage(2025, LogLevel.Critical, "Cannot start: {Reason}")]
+    [LoggerMessage(4025, LogLevel.Critical, "Cannot start: {Reason}")]
     private static partial void LogCannotStart(ILogger logger, string reason);
 }

@@ -84,12 +84,12 @@ internal sealed partial class SettingsReload(
         SettingsReader.Values(configuration)
             .ToDictionary(pair => pair.Key, pair => pair.Text, StringComparer.OrdinalIgnoreCase);
 
-    [LoggerMessage(2011, LogLevel.Information, "Took over changed settings: {Keys}")]
+    [LoggerMessage(4011, LogLevel.Information, "Took over changed settings: {Keys}")]
     private partial void LogTaken(string keys);
 
-    [LoggerMessage(2012, LogLevel.Warning, "These changed settings take effect at the next start: {Keys}")]
+    [LoggerMessage(4012, LogLevel.Warning, "These changed settings take effect at the next start: {Keys}")]
     private partial void LogLater(string keys);
 
-    [LoggerMessage(2013, LogLevel.Error, "Changed settings were refused, the old ones stay. {Problems}")]
+    [LoggerMessage(4013, LogLevel.Error, "Changed settings were refused, the old ones stay. {Problems}")]
     private partial void LogRefused(string problems);
 }

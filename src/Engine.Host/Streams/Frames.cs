@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Engine.Host.Streams;
 
 /// <summary>The first frame of <c>/stream</c>: the job as it was when watching began.</summary>
@@ -18,12 +20,15 @@ internal sealed record UpdateFrame(
     internal const string StageStarted = "build.stage.started";
 
     /// <summary>Percent done, when that is what changed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Percent { get; init; }
 
     /// <summary>True when events before this one are no longer known: what follows starts from here.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public bool? Resync { get; init; }
 
     /// <summary>Iterations used, when one began.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? IterationsUsed { get; init; }
 
     internal static UpdateFrame From(JobUpdate update) => new(
