@@ -167,6 +167,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
         var operation = SubmitOperation.Pool.Rent();
         operation.Submission = new Submission(
             request.Id ?? JobId.New(_time),
+            request.Id is not null,
             request.Type,
             request.UserId,
             request.ProjectId,

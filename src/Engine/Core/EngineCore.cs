@@ -53,11 +53,12 @@ internal sealed class EngineCore
         }
     }
 
-    /// <summary>Makes a decision a fact.</summary>
-    internal void Emit(in JobEvent e)
+    /// <summary>Makes a decision a fact. Returns the job it is about, if it is about one.</summary>
+    internal Job? Emit(in JobEvent e)
     {
         var job = Apply(e);
         Sink.Recorded(e, job);
+        return job;
     }
 
     /// <summary>The only method that changes state. Returns the job the event is about, if it is about one.</summary>

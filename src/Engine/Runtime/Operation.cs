@@ -20,14 +20,14 @@ internal abstract class Operation
 internal abstract class Operation<TResult> : Operation, IValueTaskSource<TResult>
 {
     // Asynchronously, or the caller's continuation would run on the loop and stall every tenant.
-    private ManualResetValueTaskSourceCore<TResult> _source = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
 
     protected TResult? Answer { get; set; }
 
     /// <summary>What the caller awaits, exactly once.</summary>
     internal ValueTask<TResult> Task => new(this, _source.Version);
 
-    internal override void Publish() => _source.SetResult(Answer!);
+    internal override void Publish() => _source.SetResult(true);
 
     internal override void Fail(Exception exception) => _source.SetException(exception);
 
@@ -35,7 +35,9 @@ internal abstract class Operation<TResult> : Operation, IValueTaskSource<TResult
     {
         try
         {
-            return _source.GetResult(token);
+            // Kept here and not in the source: answers are large, and each place they pass through costs a copy.
+            _source.GetResult(token);
+            return Answer!;
         }
         finally
         {

@@ -1,6 +1,10 @@
+using System.Runtime.CompilerServices;
+
 namespace Engine.Core.Rules;
 
 /// <summary>The end of a run: its slots, its job's next state and what it left are one fact.</summary>
+/// <remarks>What seldom happens is kept out of line: inlined, each event of it would be cleared on every common end too.
+/// </remarks>
 internal static class Finishing
 {
     /// <summary>Ends the run that a worker holds. A completion out of turn is refused; a stale one changes nothing.</summary>
@@ -44,17 +48,7 @@ internal static class Finishing
                     return LeaseAnswer.IllegalMove;
                 }
 
-                core.Emit(new JobEvent
-                {
-                    Kind = EventKind.RunEnded,
-                    JobId = job.Id,
-                    End = RunEnd.Suspended,
-                    State = JobState.AwaitingConfirmation,
-                    DueMs = core.State.Now.Add(core.Settings.ConfirmationTimeout).Ms,
-                    Why = WaitKind.Confirmation,
-                    Message = "Awaiting confirmation",
-                    Payload = suspended.Checkpoint,
-                });
+                Suspend(core, job, suspended.Checkpoint);
                 break;
             case RunOutcome.Stopped:
                 GiveBack(core, job, RunEnd.Stopped, "Interrupted, queued again");
@@ -147,6 +141,20 @@ internal static class Finishing
         JobMoves.Move(core.State, job, e.State);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Suspend(EngineCore core, Job job, ReadOnlyMemory<byte> checkpoint) => core.Emit(new JobEvent
+    {
+        Kind = EventKind.RunEnded,
+        JobId = job.Id,
+        End = RunEnd.Suspended,
+        State = JobState.AwaitingConfirmation,
+        DueMs = core.State.Now.Add(core.Settings.ConfirmationTimeout).Ms,
+        Why = WaitKind.Confirmation,
+        Message = "Awaiting confirmation",
+        Payload = checkpoint,
+    });
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Cancel(EngineCore core, Job job) => core.Emit(new JobEvent
     {
         Kind = EventKind.RunEnded,
@@ -156,6 +164,7 @@ internal static class Finishing
         Message = Cancelling.Message,
     });
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Fail(EngineCore core, Job job, RunOutcome.Failed failed)
     {
         var policy = job.Type.Policy;
@@ -188,6 +197,7 @@ internal static class Finishing
         return type.RetryDelay.Ticks > longest.Ticks >> doublings ? longest : type.RetryDelay * (1L << doublings);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void GiveBack(EngineCore core, Job job, RunEnd end, string message)
     {
         var ended = new JobEvent { Kind = EventKind.RunEnded, JobId = job.Id, End = end, Message = message };

@@ -1,10 +1,12 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Engine.Core.Rules;
 
 /// <summary>A request that was checked field by field, as the core decides on it.</summary>
 internal readonly record struct Submission(
     JobId Id,
+    bool IdIsGiven,
     string Type,
     string UserId,
     string? ProjectId,
@@ -17,8 +19,17 @@ internal readonly record struct Submission(
 
 /// <summary>Admission: repeated key, type, ownership, allowance and cap are one decision at one instant (DA-1 to DA-4,
 /// DA-20: there is no other way in).</summary>
+/// <remarks>Refusals are kept out of line: inlined, each of their results would be cleared on every acceptance too.
+/// </remarks>
 internal static class Submitting
 {
+    private static readonly Refusal KeyReused = new()
+    {
+        Reason = RefusalReason.IdempotencyKeyReused,
+        Field = nameof(JobRequest.IdempotencyKey),
+        Message = "The idempotency key was used with another request.",
+    };
+
     internal static SubmitResult Decide(EngineCore core, in Submission submission)
     {
         var state = core.State;
@@ -27,13 +38,12 @@ internal static class Submitting
         {
             return kept.Content.Fingerprint == submission.Fingerprint
                 ? Repeat(kept)
-                : Refuse(RefusalReason.IdempotencyKeyReused,
-                    "The idempotency key was used with another request.", nameof(JobRequest.IdempotencyKey));
+                : Refuse(KeyReused);
         }
 
         if (Objection(core, submission, user) is { } objection)
         {
-            return new SubmitResult { Outcome = SubmitOutcome.Refused, Refusal = objection };
+            return Refuse(objection);
         }
 
         var tier = core.TierFor(submission.Tier);
@@ -76,23 +86,10 @@ internal static class Submitting
         }
         else
         {
-            return new SubmitResult
-            {
-                Outcome = SubmitOutcome.Refused,
-                Refusal = new Refusal
-                {
-                    Reason = RefusalReason.ScheduleFull,
-                    Message = string.Create(CultureInfo.InvariantCulture,
-                        $"Every day up to {core.Settings.MaxDaysAhead} days ahead is full for this user."),
-                    Limit = tier.DailyLimit,
-                    RetryAfter = state.Now.NextMidnight.Since(state.Now),
-                },
-                Usage = Viewing.UsageOf(core, user, tier, iterationsUsed: 0),
-            };
+            return RefuseFullSchedule(core, user, tier);
         }
 
-        core.Emit(submitted);
-        return Answer(core, state.Jobs[submission.Id], submission);
+        return Answer(core, core.Emit(submitted)!, submission);
     }
 
     internal static Job ApplySubmitted(EngineCore core, in JobEvent e)
@@ -197,7 +194,7 @@ internal static class Submitting
             };
         }
 
-        return core.State.Jobs.ContainsKey(submission.Id)
+        return submission.IdIsGiven && core.State.Jobs.ContainsKey(submission.Id)
             ? new Refusal
             {
                 Reason = RefusalReason.DuplicateId,
@@ -249,6 +246,7 @@ internal static class Submitting
         };
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SubmitResult Repeat(KeptAnswer kept) => new()
     {
         Outcome = kept.Outcome,
@@ -260,6 +258,22 @@ internal static class Submitting
         Repeated = true,
     };
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SubmitResult RefuseFullSchedule(EngineCore core, UserAccount user, Tier tier) => new()
+    {
+        Outcome = SubmitOutcome.Refused,
+        Refusal = new Refusal
+        {
+            Reason = RefusalReason.ScheduleFull,
+            Message = string.Create(CultureInfo.InvariantCulture,
+                $"Every day up to {core.Settings.MaxDaysAhead} days ahead is full for this user."),
+            Limit = tier.DailyLimit,
+            RetryAfter = core.State.Now.NextMidnight.Since(core.State.Now),
+        },
+        Usage = Viewing.UsageOf(core, user, tier, iterationsUsed: 0),
+    };
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SubmitResult RefuseFullQueue(EngineCore core, Tier tier)
     {
         // The documented wait: until the excess and one more have been worked off by one worker (DA-25, 1.7).
@@ -278,9 +292,7 @@ internal static class Submitting
         };
     }
 
-    private static SubmitResult Refuse(RefusalReason reason, string message, string field) => new()
-    {
-        Outcome = SubmitOutcome.Refused,
-        Refusal = new Refusal { Reason = reason, Message = message, Field = field },
-    };
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SubmitResult Refuse(Refusal refusal) =>
+        new() { Outcome = SubmitOutcome.Refused, Refusal = refusal };
 }
