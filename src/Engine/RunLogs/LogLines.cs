@@ -120,9 +120,9 @@ public static partial class LogLines
           |pypi-[\w\-]{20,}
           |hf_[A-Za-z0-9]{20,}
           |dop_v1_[a-f0-9]{40,}
-          |SG\.[\w\-]{16,128}\.[\w\-]{16,}
+          |SG\.(?>[\w\-]{16,128})\.[\w\-]{16,}
           |shp(?:at|ca|pa|ss)_[A-Za-z0-9]{20,}
-          |eyJ[\w\-]{8,2048}\.[\w\-]{8,4096}\.[\w\-]*
+          |eyJ(?>[\w\-]{8,2048})\.(?>[\w\-]{8,4096})\.[\w\-]*
         )
         """,
         RegexOptions.CultureInvariant | RegexOptions.IgnorePatternWhitespace)]
