@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Threading.Channels;
 using Engine.Diagnostics;
 using Engine.RunLogs;
 using Microsoft.Extensions.Logging;
@@ -6,47 +6,38 @@ using Microsoft.Extensions.Logging;
 namespace Engine.Runtime;
 
 /// <summary>Deletes the logs of jobs that are forgotten, off the loop's thread, in order.</summary>
-internal sealed class LogRetention(IRunLogStore logs, ILogger logger)
+internal sealed class LogRetention
 {
-    private readonly ConcurrentQueue<JobId> _forgotten = new();
-    private int _isDeleting;
+    private readonly Channel<JobId> _forgotten = Channel.CreateUnbounded<JobId>(
+        new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+
+    private readonly IRunLogStore _logs;
+    private readonly ILogger _logger;
+
+    internal LogRetention(IRunLogStore logs, ILogger logger)
+    {
+        (_logs, _logger) = (logs, logger);
+
+        // Waits without a thread, and goes with this object when nobody can forget anything any more.
+        _ = DeleteAllAsync();
+    }
 
     /// <summary>Called by the loop only.</summary>
-    internal void Forget(JobId jobId)
-    {
-        _forgotten.Enqueue(jobId);
-        if (Volatile.Read(ref _isDeleting) == 0 && Interlocked.Exchange(ref _isDeleting, 1) == 0)
-        {
-            _ = Task.Run(DeleteAllAsync);
-        }
-    }
+    internal void Forget(JobId jobId) => _forgotten.Writer.TryWrite(jobId);
 
     private async Task DeleteAllAsync()
     {
-        do
+        await foreach (var jobId in _forgotten.Reader.ReadAllAsync().ConfigureAwait(false))
         {
-            while (_forgotten.TryDequeue(out var jobId))
+            try
             {
-                await DeleteAsync(jobId).ConfigureAwait(false);
+                await _logs.DeleteAsync(jobId).ConfigureAwait(false);
             }
-
-            Interlocked.Exchange(ref _isDeleting, 0);
-
-            // Whoever enqueued after the last look saw a deletion under way and left it to this one.
-        }
-        while (!_forgotten.IsEmpty && Interlocked.Exchange(ref _isDeleting, 1) == 0);
-    }
-
-    private async ValueTask DeleteAsync(JobId jobId)
-    {
-        try
-        {
-            await logs.DeleteAsync(jobId).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Whatever one store throws, the others' logs are to go as well.
-            logger.LogsNotDeleted(exception, jobId);
+            catch (Exception exception)
+            {
+                // Whatever one deletion throws, the other jobs' logs are to go as well.
+                _logger.LogsNotDeleted(exception, jobId);
+            }
         }
     }
 }
