@@ -22,7 +22,8 @@ internal sealed class ProcessTree(string token, ProcessEntry? root)
         HashSet<int> members = [];
         foreach (var entry in all)
         {
-            if (entry.Pid != own.Pid && entry.StartTicks >= (root?.StartTicks ?? 0) && Belongs(entry, all, own))
+            if (entry.Pid != own.Pid && !entry.IsDead && entry.StartTicks >= (root?.StartTicks ?? 0)
+                && Belongs(entry, all, own))
             {
                 members.Add(entry.Pid);
             }
@@ -94,14 +95,17 @@ internal sealed class ProcessTree(string token, ProcessEntry? root)
         return ProcessTable.HasVariable(entry.Pid, ProcessEnvironment.TokenVariable, token);
     }
 
-    private static void Kill(List<ProcessEntry> living)
+    private void Kill(List<ProcessEntry> living)
     {
-        // Whole groups first: a signal to a group leaves no gap to fork through. Only groups that are all ours.
+        // Whole groups first: a signal to a group leaves no gap to fork through. Only groups that are all ours: those of
+        // the program's session, and others when nobody else is in them.
         var all = ProcessTable.Snapshot();
         var ours = living.Select(process => process.Pid).ToHashSet();
         foreach (int group in living.Select(process => process.Group).Distinct())
         {
-            if (all.Where(process => process.Group == group && !process.IsDead)
+            bool isOfSession = root is { } program
+                && living.Exists(process => process.Group == group && process.Session == program.Pid);
+            if (isOfSession || all.Where(process => process.Group == group && !process.IsDead)
                 .All(process => ours.Contains(process.Pid) || ours.Contains(process.ParentPid)))
             {
                 ProcessTable.SignalGroup(group, ProcessTable.SignalKill);
