@@ -1,3 +1,5 @@
+using Engine.Core.Scheduling;
+
 namespace Engine.Core.Rules;
 
 /// <summary>Reads state for people. Changes nothing.</summary>
@@ -160,7 +162,16 @@ internal static class Viewing
         entry.Counts[(int)JobState.Completed],
         entry.Counts[(int)JobState.Failed],
         entry.Counts[(int)JobState.Cancelled],
-        core.Estimator.Estimate(entry.Policy, core.State.Queued + 1, core.Settings.Workers));
+        core.Estimator.Estimate(entry.Policy, NextPosition(core, entry.Policy), core.Settings.Workers));
+
+    /// <summary>The place that a job of a tier would take if it were submitted now.</summary>
+    private static long NextPosition(EngineCore core, Tier tier)
+    {
+        var state = core.State;
+        var key = OrderKey.For(
+            state.Ordering, tier.Boost, priority: 0, state.LastSequence + 1, state.Now.Ms, state.HeadStartMs);
+        return state.Positions.CountBelow(key) + 1;
+    }
 
     private static WaitReason? WhyWaiting(EngineCore core, Job job, bool forOperator)
     {
@@ -170,9 +181,9 @@ internal static class Viewing
             case JobState.Queued when job.Lane.FullLimit is { } limit:
                 var kind = limit.Kind switch
                 {
-                    Scheduling.LimitKind.User => WaitKind.UserSlots,
-                    Scheduling.LimitKind.Project => WaitKind.ProjectSlots,
-                    Scheduling.LimitKind.Resource => WaitKind.Resource,
+                    LimitKind.User => WaitKind.UserSlots,
+                    LimitKind.Project => WaitKind.ProjectSlots,
+                    LimitKind.Resource => WaitKind.Resource,
                 };
                 var holder = limit.LongestHolder;
                 bool mayName = forOperator || ReferenceEquals(holder?.User, job.User);

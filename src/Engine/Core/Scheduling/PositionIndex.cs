@@ -120,6 +120,20 @@ internal sealed class PositionIndex
     /// <summary>The 1-based place of a key in the order, or 0 when it is not in the index.</summary>
     internal long RankOf(OrderKey key)
     {
+        var (leaf, before) = LeafOf(key);
+        int after = leaf.CountUpTo(key);
+        return after > 0 && leaf.Keys[after - 1] == key ? before + after : 0;
+    }
+
+    /// <summary>How many keys come before a key that is not in the index.</summary>
+    internal long CountBelow(OrderKey key)
+    {
+        var (leaf, before) = LeafOf(key);
+        return before + leaf.CountUpTo(key);
+    }
+
+    private (PositionLeaf Leaf, long Before) LeafOf(OrderKey key)
+    {
         long before = 0;
         PositionNode node = _root;
         while (node is PositionBranch branch)
@@ -133,9 +147,7 @@ internal sealed class PositionIndex
             node = branch.Children[slot];
         }
 
-        var leaf = (PositionLeaf)node;
-        int after = leaf.CountUpTo(key);
-        return after > 0 && leaf.Keys[after - 1] == key ? before + after : 0;
+        return ((PositionLeaf)node, before);
     }
 
     private void AddToLeaf(PositionLeaf leaf, PositionBranch? parent, int slot, OrderKey key)

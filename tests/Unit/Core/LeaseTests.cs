@@ -1,0 +1,197 @@
+namespace Engine.Tests.Core;
+
+/// <summary>Runs are leased: a dead worker's run ends by itself, a stale one changes nothing (DA-7, DA-13, DA-15, L4, L5).</summary>
+public sealed class LeaseTests
+{
+    [Fact]
+    public async Task DA_7_a_claimed_job_whose_worker_dies_is_run_again_at_its_place()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var id = await engine.SubmitQueuedAsync("a");
+        await engine.ClaimOneAsync();
+        await engine.SubmitQueuedAsync("b");
+
+        await engine.PassAsync(TimeSpan.FromSeconds(60));
+
+        var view = await engine.ViewAsync(id);
+        Assert.Equal((JobState.Queued, 1L, "Worker lost, queued again"), (view.State, view.Position, view.Message));
+        var again = await engine.ClaimOneAsync();
+        Assert.Equal((id, 2), (again.Lease.JobId, again.Lease.Run));
+    }
+
+    [Fact]
+    public async Task DA_13_a_lease_ends_after_its_time_and_not_before()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var id = await engine.SubmitQueuedAsync();
+        await engine.ClaimOneAsync();
+
+        await engine.PassAsync(TimeSpan.FromSeconds(60) - TimeSpan.FromMilliseconds(1));
+        var before = await engine.ViewAsync(id);
+        await engine.PassAsync(TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal((JobState.Running, JobState.Queued), (before.State, (await engine.ViewAsync(id)).State));
+    }
+
+    [Fact]
+    public async Task DA_15_signs_of_life_keep_a_run_for_as_long_as_it_takes()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var id = await engine.SubmitQueuedAsync();
+        var run = await engine.ClaimOneAsync();
+
+        for (int i = 0; i < 150; i++)
+        {
+            await engine.PassAsync(TimeSpan.FromSeconds(59));
+            Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.HeartbeatAsync(run.Lease));
+        }
+
+        Assert.Equal((JobState.Running, 1), ((await engine.ViewAsync(id)).State, (await engine.ViewAsync(id)).Runs));
+        Assert.Equal(LeaseAnswer.Accepted, await engine.CompleteAsync(run));
+    }
+
+    [Fact]
+    public async Task Leases_are_measured_by_a_clock_that_nobody_sets()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var id = await engine.SubmitQueuedAsync();
+        var run = await engine.ClaimOneAsync();
+
+        engine.Time.JumpWallClock(TimeSpan.FromDays(3));
+        await engine.PassAsync(TimeSpan.FromSeconds(59));
+        Assert.Equal(JobState.Running, (await engine.ViewAsync(id)).State);
+        Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.HeartbeatAsync(run.Lease));
+
+        engine.Time.JumpWallClock(-TimeSpan.FromDays(6));
+        await engine.PassAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(JobState.Queued, (await engine.ViewAsync(id)).State);
+    }
+
+    [Fact]
+    public async Task A_stale_lease_changes_nothing_whatever_it_says()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var id = await engine.SubmitQueuedAsync(type: "build");
+        var zombie = await engine.ClaimOneAsync();
+        await engine.PassAsync(TimeSpan.FromSeconds(60));
+        var current = await engine.ClaimOneAsync();
+        string before = Describe.Job(await engine.ViewAsync(id));
+        RunLease[] stale =
+        [
+            zombie.Lease,
+            current.Lease with { Epoch = current.Lease.Epoch - 1 },
+            current.Lease with { Epoch = current.Lease.Epoch + 1 },
+            current.Lease with { Run = current.Lease.Run + 1 },
+            current.Lease with { Run = 0 },
+        ];
+
+        foreach (var lease in stale)
+        {
+            Assert.Equal(LeaseAnswer.LeaseLost, await engine.Engine.HeartbeatAsync(lease));
+            Assert.Equal(LeaseAnswer.LeaseLost, await engine.Engine.MoveToStageAsync(lease, "scaffold"));
+            Assert.Equal(LeaseAnswer.LeaseLost, await engine.Engine.ReportProgressAsync(lease, 99, "late"));
+            Assert.Equal(IterationAnswer.LeaseLost, await engine.Engine.BeginIterationAsync(lease));
+            foreach (RunOutcome outcome in (RunOutcome[])
+                [
+                    new RunOutcome.Completed("{}"u8.ToArray()), new RunOutcome.Failed("late", "d"),
+                    new RunOutcome.Suspended(default), new RunOutcome.Stopped(),
+                ])
+            {
+                Assert.Equal(LeaseAnswer.LeaseLost, await engine.Engine.EndRunAsync(lease, outcome));
+            }
+        }
+
+        Assert.Equal(before, Describe.Job(await engine.ViewAsync(id)));
+        Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.HeartbeatAsync(current.Lease));
+    }
+
+    [Fact]
+    public async Task A_job_that_loses_its_worker_too_often_fails()
+    {
+        await using var engine = await TestEngine.StartAsync(options =>
+            options.Types = [new JobType { Name = "work", MaxLostRuns = 2 }]);
+        var id = await engine.SubmitQueuedAsync();
+
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(id, (await engine.ClaimOneAsync()).Lease.JobId);
+            await engine.PassAsync(TimeSpan.FromSeconds(60));
+        }
+
+        var view = await engine.ViewAsync(id);
+        Assert.Equal((JobState.Failed, "Worker lost too often", 3), (view.State, view.Message, view.Runs));
+        Assert.Equal("The job lost its worker too often.", view.Error);
+    }
+
+    [Fact]
+    public async Task Lost_runs_and_failed_ones_are_counted_apart()
+    {
+        await using var engine = await TestEngine.StartAsync(options => options.Types =
+            [new JobType { Name = "work", MaxLostRuns = 1, MaxRetries = 1, RetryDelay = TimeSpan.Zero }]);
+        var id = await engine.SubmitQueuedAsync();
+        await engine.ClaimOneAsync();
+        await engine.PassAsync(TimeSpan.FromSeconds(60));
+        await engine.FailAsync(await engine.ClaimOneAsync());
+        Assert.Equal(JobState.Queued, (await engine.ViewAsync(id)).State);
+
+        await engine.FailAsync(await engine.ClaimOneAsync());
+
+        Assert.Equal((JobState.Failed, "It broke."), ((await engine.ViewAsync(id)).State, (await engine.ViewAsync(id)).Error));
+    }
+
+    [Fact]
+    public async Task A_run_given_back_keeps_its_place_and_costs_no_retry()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var id = await engine.SubmitQueuedAsync("a");
+        await engine.SubmitQueuedAsync("b");
+
+        for (int i = 0; i < 10; i++)
+        {
+            var run = await engine.ClaimOneAsync();
+            Assert.Equal((id, i + 1), (run.Lease.JobId, run.Lease.Run));
+            Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.EndRunAsync(run.Lease, new RunOutcome.Stopped()));
+        }
+
+        var view = await engine.ViewAsync(id);
+        Assert.Equal((JobState.Queued, 1L, "Interrupted, queued again"), (view.State, view.Position, view.Message));
+    }
+
+    [Fact]
+    public async Task A_lost_run_waits_for_room_under_the_cap_at_its_place()
+    {
+        await using var engine = await TestEngine.StartAsync(options => options.GlobalCap = 1);
+        var id = await engine.SubmitQueuedAsync("a");
+        await engine.ClaimOneAsync();
+        var other = await engine.SubmitQueuedAsync("b");
+
+        await engine.PassAsync(TimeSpan.FromSeconds(60));
+        var waiting = await engine.ViewAsync(id);
+        var next = await engine.ClaimOneAsync();
+
+        Assert.Equal((JobState.Scheduled, WaitKind.GlobalCap), (waiting.State, waiting.WaitingFor!.Kind));
+        Assert.Equal(other, next.Lease.JobId);
+        Assert.Equal(JobState.Queued, (await engine.ViewAsync(id)).State);
+    }
+
+    [Fact]
+    public async Task A_claim_that_names_nothing_or_too_much_is_the_callers_mistake()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        ClaimRequest[] wrong =
+        [
+            new() { Types = ["work"], MaxRuns = 0 }, new() { Types = ["work"], MaxRuns = 10_001 },
+            new() { Types = null! }, new() { Types = ["work", null!] },
+        ];
+
+        foreach (var request in wrong)
+        {
+            await Assert.ThrowsAnyAsync<ArgumentException>(async () => await engine.Engine.TryClaimAsync(request));
+            await Assert.ThrowsAnyAsync<ArgumentException>(async () => await engine.Engine.ClaimAsync(request));
+        }
+
+        Assert.Empty(await engine.ClaimNowAsync(1, "unheard-of"));
+        await engine.SubmitQueuedAsync();
+        Assert.Single(await engine.ClaimNowAsync(1, "work", "work"));
+    }
+}
