@@ -62,6 +62,12 @@ internal sealed class EngineState
 
     internal IEnumerable<Limit> ResourceLimits => _resources.Values;
 
+    /// <summary>Lanes with kept jobs, waiting or not; in no order that means anything.</summary>
+    internal IReadOnlyCollection<Lane> Lanes => _lanes.Values;
+
+    /// <summary>A digest of all facts, equal after every replay of the same events (D4).</summary>
+    internal ulong ComputeHash() => StateHash.Of(this);
+
     internal Job NewJob()
     {
         var job = _spareJobs.Count > 0 ? _spareJobs.Pop() : new Job();

@@ -184,7 +184,7 @@ internal static class Submitting
         }
 
         if (submission.ProjectId is { } id && !core.Settings.SharedProjects
-            && core.State.Projects.TryGetValue(id, out var project) && !ReferenceEquals(project.Owner, user))
+            && core.State.Projects.TryGetValue(id, out var project) && project.Owner.Id != submission.UserId)
         {
             return new Refusal
             {

@@ -31,6 +31,18 @@ internal sealed class Limit(LimitKind kind, string name)
     /// <summary>The job that has held a slot the longest: who frees one next, as far as anybody knows.</summary>
     internal Job? LongestHolder => _firstHold?.Job;
 
+    /// <summary>The slots that are held, the longest held first.</summary>
+    internal IEnumerable<SlotHold> Holds
+    {
+        get
+        {
+            for (var hold = _firstHold; hold is not null; hold = hold.Next)
+            {
+                yield return hold;
+            }
+        }
+    }
+
     internal int CapacityFor(TierEntry tier) => Kind switch
     {
         LimitKind.User => tier.Policy.UserSlots,

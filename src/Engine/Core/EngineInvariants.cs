@@ -1,0 +1,262 @@
+using System.Diagnostics.CodeAnalysis;
+using Engine.Core.Scheduling;
+
+namespace Engine.Core;
+
+/// <summary>Looks over the whole state for contradictions: between jobs, slots, lanes, heaps, counts and
+/// lists.</summary>
+/// <remarks>Slow, O(jobs × log jobs): for tests and simulations after every step, never for a live engine. What can be
+/// checked in constant time is checked where it happens, by <see cref="Invariant"/>.</remarks>
+internal static class EngineInvariants
+{
+    /// <exception cref="InvariantViolationException">Something does not fit; the message says what.</exception>
+    internal static void Check(EngineCore core)
+    {
+        var state = core.State;
+        var jobs = CheckLists(state);
+        CheckCounts(state, jobs);
+        CheckSlots(state, jobs);
+        CheckOrder(state, jobs);
+        CheckLanes(state, jobs);
+        CheckParking(state);
+        CheckQueuesByTime(state, jobs);
+        CheckOwners(state, jobs);
+    }
+
+    private static List<Job> CheckLists(EngineState state)
+    {
+        var jobs = new List<Job>();
+        Walk(state.Live, final: false);
+        Walk(state.Ended, final: true);
+        Require(jobs.Count == state.Jobs.Count, "every kept job is in one of the two lists");
+        foreach (var job in jobs)
+        {
+            Require(state.Jobs.TryGetValue(job.Id, out var found) && ReferenceEquals(found, job), $"{job.Id} is found by its id");
+        }
+
+        Require(jobs.Select(job => job.Sequence).Distinct().Count() == jobs.Count, "sequences are unique");
+        return jobs;
+
+        void Walk(JobList list, bool final)
+        {
+            int count = 0;
+            Job? previous = null;
+            for (var job = list.First; job is not null; previous = job, job = job.Next)
+            {
+                Require(ReferenceEquals(job.Previous, previous), $"{job.Id} is linked both ways");
+                Require(job.State != JobState.None && job.State.IsFinal == final, $"{job.Id} is {job.State} in the right list");
+                Require(!final || previous is null || previous.FinishedAt <= job.FinishedAt, "ended jobs lie in order of their end");
+                jobs.Add(job);
+                count++;
+            }
+
+            Require(ReferenceEquals(list.Last, previous) && list.Count == count, "a list knows its end and length");
+        }
+    }
+
+    private static void CheckCounts(EngineState state, List<Job> jobs)
+    {
+        foreach (var job in Enum.GetValues<JobState>())
+        {
+            long kept = jobs.LongCount(each => each.State == job);
+            Require(state.Counts[(int)job] == (job.IsFinal ? 0 : kept), $"the count of {job} is right");
+            foreach (var tier in state.Tiers.Values)
+            {
+                long ofTier = jobs.LongCount(each => each.State == job && ReferenceEquals(each.Tier, tier));
+                long counted = tier.Counts[(int)job];
+                Require(job.IsFinal ? counted >= ofTier : counted == ofTier, $"tier {tier.Name} counts {job} right");
+            }
+        }
+    }
+
+    private static void CheckSlots(EngineState state, List<Job> jobs)
+    {
+        foreach (var job in jobs)
+        {
+            var held = new List<Limit?>();
+            for (var hold = job.Holds; hold is not null; hold = hold.NextOfJob)
+            {
+                Require(ReferenceEquals(hold.Job, job), $"{job.Id} holds its own slots");
+                held.Add(hold.Limit);
+            }
+
+            // A bijection: no leaked slot, no free ride, never some of them (A3, A4).
+            int expected = job.State == JobState.Running ? job.Lane.Limits.Length : 0;
+            Require(held.Count == expected && held.All(limit => job.Lane.Limits.Contains(limit)) && held.Distinct().Count() == expected,
+                $"{job.Id} ({job.State}) holds all of its slots, or none");
+            Require((job.State == JobState.Running) == state.Leases.Contains(job), $"{job.Id} ({job.State}) has a lease while it runs");
+        }
+
+        var limits = state.Users.Values.Select(user => user.Slots)
+            .Concat(state.Projects.Values.Select(project => project.Slots))
+            .Concat(state.ResourceLimits);
+        foreach (var limit in limits)
+        {
+            var holds = limit.Holds.ToList();
+            Require(limit.Used == holds.Count, $"{limit.Kind} {limit.Name} counts its slots");
+            Require(holds.All(hold => ReferenceEquals(hold.Limit, limit) && hold.Job is { State: JobState.Running } job
+                    && state.Jobs.ContainsKey(job.Id) && job.Lane.Limits.Contains(limit)),
+                $"the slots of {limit.Kind} {limit.Name} are held by open runs");
+        }
+    }
+
+    private static void CheckOrder(EngineState state, List<Job> jobs)
+    {
+        var queued = jobs.Where(job => job.State == JobState.Queued).OrderBy(job => job.Key).ToList();
+        Require(state.Positions.Count == queued.Count, "every queued job has a position, and nothing else has");
+        for (int i = 0; i < queued.Count; i++)
+        {
+            Require(queued[i].Key == JobMoves.KeyOf(state, queued[i]), $"{queued[i].Id} lies where the order in force puts it");
+            Require(state.Positions.RankOf(queued[i].Key) == i + 1, $"{queued[i].Id} is number {i + 1}");
+        }
+    }
+
+    private static void CheckLanes(EngineState state, List<Job> jobs)
+    {
+        var lanes = state.Lanes;
+        foreach (var lane in lanes)
+        {
+            CheckHeap(lane.Jobs, job => job.Key);
+            Require(lane.References == jobs.Count(job => ReferenceEquals(job.Lane, lane)), "a lane knows its kept jobs");
+            Require(lane.References > 0, "a lane without jobs is forgotten");
+            foreach (var (_, job) in lane.Jobs.Unordered)
+            {
+                Require(job.State == JobState.Queued && ReferenceEquals(job.Lane, lane), $"{job.Id} waits in its own lane");
+            }
+
+            if (lane.Jobs.Count == 0)
+            {
+                Require(lane.ParkedOn is null && lane.HeapIndex == HeapNode.Outside, "an empty lane is nowhere");
+            }
+            else if (lane.ParkedOn is { } limit)
+            {
+                Require(lane.Limits.Contains(limit), "a lane is parked on a limit of its own");
+                Require(limit.GroupOf(lane.Type, lane.Tier)?.Lanes.Contains(lane) == true, "a parked lane is in its group");
+            }
+            else
+            {
+                Require(lane.Type.Ready.Contains(lane), "a lane that is not parked is ready");
+            }
+        }
+
+        Require(lanes.Sum(lane => lane.Jobs.Count) == state.Queued, "every queued job is in exactly one lane");
+        Require(jobs.All(job => lanes.Contains(job.Lane)), "every job's lane is known");
+    }
+
+    private static void CheckParking(EngineState state)
+    {
+        int placed = 0;
+        foreach (var type in state.Types.Values)
+        {
+            CheckHeap(type.Ready, lane => lane.Jobs.FirstKey);
+            placed += type.Ready.Count;
+        }
+
+        var limits = state.Lanes.SelectMany(lane => lane.Limits).Distinct().ToList();
+        foreach (var limit in limits)
+        {
+            foreach (var group in limit.Groups.ToArray())
+            {
+                CheckHeap(group.Lanes, lane => lane.Jobs.FirstKey);
+                placed += group.Lanes.Count;
+
+                // The rule that makes waking one lane enough; see LaneBoard.
+                Require(group.Lanes.Count == 0 || !limit.HasRoomFor(group.Tier) || IsStoodInFor(group, limit),
+                    $"{limit.Kind} {limit.Name} has room, and somebody stands in for those parked on it");
+            }
+        }
+
+        Require(placed == state.Lanes.Count(lane => lane.Jobs.Count > 0), "every waiting lane is in exactly one heap");
+    }
+
+    private static bool IsStoodInFor(ParkGroup group, Limit limit)
+    {
+        foreach (var (key, lane) in group.Type.Ready.Unordered)
+        {
+            if (ReferenceEquals(lane.Tier, group.Tier) && lane.Limits.Contains(limit) && key <= group.Lanes.FirstKey)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void CheckQueuesByTime(EngineState state, List<Job> jobs)
+    {
+        foreach (var job in jobs)
+        {
+            bool waits = job.State is JobState.Scheduled or JobState.AwaitingConfirmation;
+            Require(state.Due.Contains(job) == (waits && !job.IsOverdue), $"{job.Id} ({job.State}) waits for its instant");
+            Require(state.Overdue.Contains(job) == job.IsOverdue, $"{job.Id} waits for room");
+            Require(!job.IsOverdue || (job.State == JobState.Scheduled && job.DueAt <= state.Now), $"{job.Id} is overdue");
+        }
+
+        CheckHeap(state.Due, job => new OrderKey((ulong)job.DueAt.Ms, (ulong)job.Sequence));
+        CheckHeap(state.Overdue, job => JobMoves.KeyOf(state, job));
+        CheckHeap(state.Leases, job => null);
+    }
+
+    private static void CheckOwners(EngineState state, List<Job> jobs)
+    {
+        foreach (var user in state.Users.Values)
+        {
+            var own = new List<Job>();
+            for (var job = user.NewestJob; job is not null; job = job.NextOfUser)
+            {
+                Require(ReferenceEquals(job.User, user) && ReferenceEquals(job.PreviousOfUser, own.LastOrDefault()), $"{user.Id} owns its list");
+                Require(own.Count == 0 || own[^1].Sequence > job.Sequence, $"the jobs of {user.Id} go from new to old");
+                own.Add(job);
+            }
+
+            Require(own.Count == user.JobCount && own.Count == jobs.Count(job => job.User.Id == user.Id), $"{user.Id} has all its jobs");
+            int lastDay = int.MinValue;
+            foreach (var (day, charged, deferred) in user.Allowance.Days)
+            {
+                Require(day > lastDay && charged >= 0 && deferred >= 0, $"no counter of {user.Id} is negative");
+                lastDay = day;
+
+                // Cancelled before they started, jobs gave their charge back; forgotten ones have theirs in the count.
+                int kept = jobs.Count(job => ReferenceEquals(job.User, user) && job.ChargedDay == day
+                    && !(job.State == JobState.Cancelled && job.NeverStarted));
+                Require(charged >= kept, $"{user.Id} is charged for every job of day {day}");
+            }
+        }
+
+        foreach (var project in state.Projects.Values)
+        {
+            int count = jobs.Count(job => ReferenceEquals(job.Project, project));
+            Require(count == project.JobCount && count > 0, $"project {project.Id} knows its jobs");
+        }
+
+        Require(jobs.All(job => state.Users.TryGetValue(job.User.Id, out var user) && ReferenceEquals(user, job.User)), "every job's user is known");
+        Require(jobs.All(job => job.Project is null || (state.Projects.TryGetValue(job.Project.Id, out var project)
+            && ReferenceEquals(project, job.Project))), "every job's project is known");
+    }
+
+    /// <param name="heap">The heap.</param>
+    /// <param name="keyOf">What a member's key must be, or null when only the heap knows it.</param>
+    private static void CheckHeap<T>(IndexedHeap<T> heap, Func<T, OrderKey?> keyOf)
+        where T : HeapNode
+    {
+        var nodes = heap.Unordered;
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            Require(nodes[i].Node.HeapIndex == i, "a member of a heap knows its place");
+            Require(keyOf(nodes[i].Node) is not { } key || key == nodes[i].Key, "a heap knows the key of its member");
+            Require(i == 0 || nodes[(i - 1) / 4].Key <= nodes[i].Key, "a parent goes before its children");
+        }
+    }
+
+    private static bool Contains<T>(this IndexedHeap<T> heap, T node)
+        where T : HeapNode =>
+        (uint)node.HeapIndex < (uint)heap.Count && ReferenceEquals(heap.Unordered[node.HeapIndex].Node, node);
+
+    private static void Require([DoesNotReturnIf(false)] bool holds, string rule)
+    {
+        if (!holds)
+        {
+            throw new InvariantViolationException($"Not so: {rule}.");
+        }
+    }
+}

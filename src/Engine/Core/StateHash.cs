@@ -1,0 +1,187 @@
+namespace Engine.Core;
+
+/// <summary>A digest of everything the engine knows: equal states give equal digests, on every machine.</summary>
+/// <remarks>
+/// Facts only: jobs with all their fields, allowances, kept answers, counts, sequences and the order in force. Left out
+/// is
+/// what follows from them (lanes, heaps, positions), what the journal does not know (leases, the clock, whether a due
+/// job
+/// was noticed yet) and what is configured. Lists are taken in their order, dictionaries by key, so that no order of
+/// hashing can show. Not for keeping: the digest may change with any version.
+/// </remarks>
+internal struct StateHash
+{
+    private ulong _digest;
+
+    internal static ulong Of(EngineState state)
+    {
+        var hash = new StateHash();
+        hash.Add(state.LastSequence);
+        hash.Add(state.LastEventId);
+        hash.Add((long)state.Ordering);
+        hash.Add(state.HeadStartMs);
+        hash.AddJobs(state.Live);
+        hash.AddJobs(state.Ended);
+        hash.AddUsers(state);
+        hash.AddProjects(state);
+        hash.AddTiers(state);
+        hash.AddAnswers(state);
+        return hash._digest;
+    }
+
+    private void AddJobs(JobList jobs)
+    {
+        Add(jobs.Count);
+        for (var job = jobs.First; job is not null; job = job.Next)
+        {
+            AddJob(job);
+        }
+    }
+
+    private void AddJob(Job job)
+    {
+        Add(job.Id);
+        Add(job.User.Id);
+        Add(job.Project?.Id);
+        Add(job.Type.Name);
+        Add(job.Tier.Name);
+        foreach (var limit in job.Lane.Limits)
+        {
+            Add((long)limit.Kind);
+            Add(limit.Name);
+        }
+
+        Add(job.Payload.Span);
+        Add(job.Sequence);
+        Add(job.EntrySequence);
+        Add(job.LastEventId);
+        Add(job.SubmittedAt.Ms);
+        Add(job.EnteredAt.Ms);
+        Add(job.DueAt.Ms);
+        Add(job.StartedAt.Ms);
+        Add(job.RunStartedAt.Ms);
+        Add(job.FinishedAt.Ms);
+        Add(job.RunEpoch);
+        Add(job.ChargedDay);
+        Add(job.DeferredOnDay);
+        Add(job.Runs);
+        Add(job.IterationsUsed);
+        Add(job.IterationsGranted);
+        Add(job.LastGrant);
+        Add(job.Boost);
+        Add((long)job.State);
+        Add((long)job.ScheduledWhy);
+        Add(job.Priority);
+        Add(job.Retries);
+        Add(job.LostRuns);
+        Add(job.StageIndex);
+        Add(job.Progress);
+        Add(job.CancelRequested ? 1 : 0);
+        Add(job.Details?.Message ?? "");
+        Add(job.Details?.Error);
+        Add(job.Details?.DebugId);
+        Add(job.Details is null ? default : job.Details.Result.Span);
+        Add(job.Details is null ? default : job.Details.Checkpoint.Span);
+    }
+
+    private void AddUsers(EngineState state)
+    {
+        foreach (var user in state.Users.Values.OrderBy(user => user.Id, StringComparer.Ordinal))
+        {
+            Add(user.Id);
+            Add(user.JobCount);
+            foreach (var (day, charged, deferred) in user.Allowance.Days)
+            {
+                Add(day);
+                Add(charged);
+                Add(deferred);
+            }
+        }
+    }
+
+    private void AddProjects(EngineState state)
+    {
+        foreach (var project in state.Projects.Values.OrderBy(project => project.Id, StringComparer.Ordinal))
+        {
+            Add(project.Id);
+            Add(project.Owner.Id);
+            Add(project.JobCount);
+        }
+    }
+
+    private void AddTiers(EngineState state)
+    {
+        // Tiers that no job ever had are known from the configuration only.
+        foreach (var tier in state.Tiers.Values.OrderBy(tier => tier.Name, StringComparer.Ordinal))
+        {
+            if (tier.Counts.Any(count => count != 0))
+            {
+                Add(tier.Name);
+                foreach (long count in tier.Counts)
+                {
+                    Add(count);
+                }
+            }
+        }
+    }
+
+    private void AddAnswers(EngineState state)
+    {
+        Add(state.Answers.Count);
+        foreach (var answer in state.Answers)
+        {
+            Add(answer.User.Id);
+            Add(answer.JobId);
+            Add((long)answer.Outcome);
+            Add(answer.ScheduledFor.Ms);
+            Add(answer.Content.Key);
+            Add((long)(ulong)answer.Content.Fingerprint);
+            Add((long)(ulong)(answer.Content.Fingerprint >> 64));
+            Add(answer.Content.ExpiresMs);
+            Add(answer.Content.Position);
+            Add(answer.Content.Estimate?.Seconds ?? -1);
+            Add(answer.Content.Estimate?.LowerSeconds ?? -1);
+            Add(answer.Content.Estimate?.UpperSeconds ?? -1);
+            Add((long)(answer.Content.Estimate?.Confidence ?? 0));
+            Add(answer.Content.Usage.JobsUsed);
+            Add(answer.Content.Usage.JobsRemaining);
+            Add(answer.Content.Usage.IterationsUsed);
+            Add(answer.Content.Usage.IterationsRemaining);
+            Add(answer.Content.Usage.DailyLimitResetsAt.ToUnixTimeMilliseconds());
+        }
+    }
+
+    private void Add(JobId id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        id.Value.TryWriteBytes(bytes);
+        Add(bytes);
+    }
+
+    private void Add(string? text)
+    {
+        Add(text?.Length ?? -1);
+        foreach (char c in text ?? "")
+        {
+            Add(c);
+        }
+    }
+
+    private void Add(ReadOnlySpan<byte> bytes)
+    {
+        Add(bytes.Length);
+        foreach (byte b in bytes)
+        {
+            Add(b);
+        }
+    }
+
+    private void Add(long value)
+    {
+        // The finalizer of SplitMix64 over a running sum: any bit of any fact changes half of the digest.
+        ulong x = _digest + 0x9E3779B97F4A7C15 + ((ulong)value * 0xD1342543DE82EF95);
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+        _digest = x ^ (x >> 31);
+    }
+}

@@ -1,0 +1,122 @@
+using Engine.Core;
+using Engine.Diagnostics;
+using Engine.Estimation;
+using Engine.Runtime;
+using Engine.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Engine.Tests.Stories;
+
+/// <summary>The real core under the real loop, stepped by hand on one thread, with a manual clock.</summary>
+internal sealed class EngineUnderTest
+{
+    private Inbox _inbox = null!;
+
+    internal EngineUnderTest(JobEngineOptions options, ManualTimeProvider time, IJournal journal)
+    {
+        (Options, Time, Journal) = (options, time, journal);
+        Start();
+    }
+
+    internal JobEngineOptions Options { get; set; }
+
+    internal ManualTimeProvider Time { get; }
+
+    internal IJournal Journal { get; }
+
+    internal EngineCore Core { get; private set; } = null!;
+
+    internal CommandLoop Loop { get; private set; } = null!;
+
+    internal LiveFeed Feed { get; private set; } = null!;
+
+    internal JournalOwnership Ownership { get; private set; } = null!;
+
+    /// <summary>Runs that were told to stop, and jobs that were forgotten, once that was durable.</summary>
+    internal List<RunLease> Stopped { get; } = [];
+
+    internal List<JobId> Forgotten { get; } = [];
+
+    internal static ManualTimeProvider NewClock() => new(new DateTimeOffset(2030, 6, 15, 22, 30, 0, TimeSpan.Zero));
+
+    /// <summary>Starts as a process does: own the journal, replay it. The first step then ends the runs of the one
+    /// before.</summary>
+    internal void Start()
+    {
+        var writer = new BatchWriter();
+        Core = new EngineCore(EngineSettings.From(Options), new MovingAverageEstimator(), writer);
+        Ownership = Done(Journal.AcquireAsync());
+        Done(Recovery.ReplayAsync(Core, Journal, Ownership, default));
+        _inbox = new Inbox(65_536);
+        Feed = new LiveFeed();
+        Feed.StartAfter(Core.State.LastEventId);
+        writer.Batch.Forgotten.Clear();
+        Loop = new CommandLoop(
+            Core, writer, new LoopContext(Core, Feed), _inbox, Journal, Ownership, Time, new EngineMetrics(), NullLogger.Instance)
+        {
+            StopRun = Stopped.Add,
+            Forget = Forgotten.Add,
+        };
+    }
+
+    internal void Post(Operation operation) => Done(_inbox.WriteAsync(operation, default));
+
+    internal FuncOperation<T> Post<T>(Func<EngineCore, T> decide)
+    {
+        var operation = new FuncOperation<T>(loop => decide(loop.Core));
+        Post(operation);
+        return operation;
+    }
+
+    /// <summary>Steps until there is nothing left to do.</summary>
+    internal void Run()
+    {
+        // A loop that never rests is a bug of its own (V6).
+        for (int steps = 0; Loop.Step(); steps++)
+        {
+            Assert.True(steps < 1000, "The loop does not come to rest.");
+        }
+
+        if (Loop.Failure is { } failure)
+        {
+            throw new InvalidOperationException($"The loop failed: {failure.Message}", failure);
+        }
+    }
+
+    internal List<JournalFrame> Frames()
+    {
+        var frames = new List<JournalFrame>();
+        var reader = Journal.ReadAsync(1).GetAsyncEnumerator();
+        while (Done(reader.MoveNextAsync()))
+        {
+            frames.Add(reader.Current);
+        }
+
+        return frames;
+    }
+
+    /// <summary>A fresh core that knows nothing but the frames.</summary>
+    internal EngineCore Replayed()
+    {
+        var core = new EngineCore(EngineSettings.From(Options), new MovingAverageEstimator(), new BatchWriter());
+        foreach (var frame in Frames())
+        {
+            Recovery.Apply(core, frame);
+        }
+
+        return core;
+    }
+
+    /// <summary>The result of something that must have completed already: there is only this thread.</summary>
+    internal static T Done<T>(ValueTask<T> task)
+    {
+        Assert.True(task.IsCompleted, "This should have been answered.");
+        return task.GetAwaiter().GetResult();
+    }
+
+    internal static void Done(ValueTask task)
+    {
+        Assert.True(task.IsCompleted, "This should have been done.");
+        task.GetAwaiter().GetResult();
+    }
+}
