@@ -94,6 +94,10 @@ internal sealed record ProcessPayload
                 case "input_files":
                     inputs = Items(property.Value, "input_files", MaxInputs, InputFile.Read);
                     break;
+                case "goal":
+                    // What HTTP submissions say the job is for; the program does not hear of it.
+                    Expect(property.Value, "goal", JsonValueKind.String);
+                    break;
                 default:
                     throw new FieldException(property.Name, $"is not known; known are {string.Join(", ", Fields)}");
             }

@@ -51,6 +51,13 @@ internal sealed class LiveRunDisplay(TextWriter errors, TimeProvider time) : Run
 
     internal override void Problem(string text)
     {
+        if (_live is null)
+        {
+            _errors.WriteLine(text);
+            return;
+        }
+
+        Recent(text);
         lock (_lock)
         {
             if (_problems.Count < MaxProblems)
@@ -103,9 +110,9 @@ internal sealed class LiveRunDisplay(TextWriter errors, TimeProvider time) : Run
     {
         var table = new Table().Border(TableBorder.Rounded);
         table.AddColumn("tier");
-        foreach (string column in (string[])["waiting", "running", "done", "failed", "later", "wait if submitted now"])
+        foreach (string column in (string[])["waiting", "running", "done", "failed", "later", "next wait"])
         {
-            table.AddColumn(new TableColumn(column).RightAligned());
+            table.AddColumn(new TableColumn(column).RightAligned().NoWrap());
         }
 
         List<IRenderable> rows = [table];

@@ -119,6 +119,13 @@ public sealed class ProcessOutcomeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_goal_of_an_http_submission_does_not_matter()
+    {
+        Assert.IsType<JobOutcome.Completed>(await _harness.RunAsync(new { goal = "Anything", program = "env" }));
+        Assert.DoesNotContain(await _harness.LinesAsync(), line => line.Contains("Anything", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Standard_input_is_empty() =>
         Assert.Equal(0, Result(await _harness.ShellAsync("cat; echo end")).GetProperty("exit_code").GetInt32());
 

@@ -6,6 +6,8 @@ namespace Engine.Tests.Run;
 /// <summary><c>run</c> as a process of its own: signals, kill -9, and what it says when it cannot start.</summary>
 public sealed class RunCommandTests : IDisposable
 {
+    private const string SmallJournal = "--Engine:JournalSegmentBytes=1048576";
+
     private static readonly TimeSpan Guard = TimeSpan.FromMinutes(2);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("engine-run-").FullName;
@@ -253,7 +255,7 @@ public sealed class RunCommandTests : IDisposable
             $$"""{"user":"ada","tier":"cto_scale","program":"sh","arguments":["-c","{{script}}","{{i}}"]}"""));
 
     private Child Start(string? file = null, string[]? options = null) =>
-        StartRaw(["run", file ?? FilePath, "--data", Path.Combine(_directory, "data"), "--allow", "sh=/bin/sh", .. options ?? []]);
+        StartRaw(["run", file ?? FilePath, "--data", Path.Combine(_directory, "data"), "--allow", "sh=/bin/sh", SmallJournal, .. options ?? []]);
 
     private Child StartRaw(string[] arguments)
     {

@@ -72,6 +72,7 @@ public sealed class RunFileTests : IDisposable
     public async Task The_file_may_be_run_again_after_lines_were_corrected_or_added()
     {
         _harness.Settings["Engine:Journal"] = "Faster";
+        _harness.Settings["Engine:JournalSegmentBytes"] = "1048576";
         string mark = Path.Combine(_harness.Directory, "marks");
         string Line(string name) =>
             $$"""{"user":"ada","tier":"cto_scale","program":"sh","arguments":["-c","echo {{name}} >> {{mark}}"]}""";
