@@ -32,7 +32,7 @@ using (var watch = await engine.WatchAsync(result.JobId))
 
 await host.StopAsync();
 
-sealed class GreetingHandler : IJobHandler
+internal sealed class GreetingHandler : IJobHandler
 {
     public async Task<JobOutcome> RunAsync(JobContext context, CancellationToken cancellationToken)
     {

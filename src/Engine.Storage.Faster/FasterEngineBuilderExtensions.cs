@@ -1,8 +1,8 @@
 using Engine.Hosting;
-using Microsoft.Extensions.DependencyInjection;
+using Engine.Storage.Faster;
 using Microsoft.Extensions.Logging;
 
-namespace Engine.Storage.Faster;
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers the embedded journal.</summary>
 public static class FasterEngineBuilderExtensions

@@ -1,8 +1,8 @@
+using Engine.Hosting;
 using Engine.RunLogs;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace Engine.Hosting;
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Says where an engine keeps the output of its runs.</summary>
 public static class RunLogBuilderExtensions
