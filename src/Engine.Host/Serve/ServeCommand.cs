@@ -45,8 +45,19 @@ internal static partial class ServeCommand
         }
 
         Announce(app, settings);
-        await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
-        return app.Services.GetRequiredService<ExitState>().Code;
+        var exit = app.Services.GetRequiredService<ExitState>();
+        try
+        {
+            await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (exit.Code != ExitCode.Success || CodeOf(e.GetBaseException()) is not null)
+        {
+            // Stopping repeats what made the engine fail; it may also be the first to meet it.
+            exit.Set(CodeOf(e.GetBaseException()) ?? ExitCode.Internal);
+            LogStoppedBadly(app.Logger, e.GetBaseException().Message, exit.Code);
+        }
+
+        return exit.Code;
     }
 
     /// <summary>What a failed start is called, or null when it is a defect.</summary>
@@ -55,6 +66,7 @@ internal static partial class ServeCommand
         JournalLockedException => ExitCode.JournalLocked,
         JournalDamagedException => ExitCode.JournalDamaged,
         JournalException => ExitCode.StorageFailed,
+        EngineStoppedException => ExitCode.StorageFailed,
         Microsoft.Extensions.Options.OptionsValidationException => ExitCode.Configuration,
         AddressInUseException => ExitCode.CannotListen,
         IOException { InnerException: AddressInUseException } => ExitCode.CannotListen,
@@ -95,6 +107,9 @@ internal static partial class ServeCommand
     [LoggerMessage(4024, LogLevel.Warning,
         "No job type is served, so that every submission is refused. Engine:JobTypes:NAME:Handler adds one")]
     private static partial void LogNothingServed(ILogger logger);
+
+    [LoggerMessage(4026, LogLevel.Critical, "Stopped with code {Code}: {Reason}")]
+    private static partial void LogStoppedBadly(ILogger logger, string reason, int code);
 
     [LoggerMessage(4025, LogLevel.Critical, "Cannot start: {Reason}")]
     private static partial void LogCannotStart(ILogger logger, string reason);

@@ -7,6 +7,7 @@ using Engine.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Engine.Tests.Http;
 
@@ -152,4 +153,16 @@ internal static class Api
     internal static long Number(this JsonObject body, string name) => body[name]!.GetValue<long>();
 
     internal static string Detail(this JsonObject body) => body.Text("detail");
+}
+
+/// <summary>Waits for an application that is started elsewhere.</summary>
+internal static class Applications
+{
+    internal static async Task StartedAsync(this IServiceProvider services)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var lifetime = services.GetRequiredService<IHostApplicationLifetime>();
+        using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
+        await started.Task.WaitAsync(TestEngine.Guard);
+    }
 }

@@ -35,11 +35,18 @@ public class IsolationTests
     {
         await using var server = await EngineServer.StartAsync();
 
-        var routes = server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints
-            .Cast<RouteEndpoint>()
-            .SelectMany(route => Methods(route).Select(method => $"{method} {route.RoutePattern.RawText}"));
+        Assert.Equal(Rows.Keys.Concat(Open).Order(), Routes(server).Order());
+    }
 
-        Assert.Equal(Rows.Keys.Concat(Open).Order(), routes.Order());
+    [Fact]
+    public async Task Every_route_is_documented()
+    {
+        await using var server = await EngineServer.StartAsync();
+
+        string document = Repository.Read("docs/http-api.md");
+
+        Assert.All(Routes(server), route =>
+            Assert.Contains($"\n## {route.TrimEnd('/')}\n", document, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -95,6 +102,12 @@ public class IsolationTests
         var list = await (await other.GetAsync("/api/jobs")).JsonAsync(HttpStatusCode.OK);
         Assert.Equal([waiting], list["jobs"]!.AsArray().Select(one => one!.AsObject().Text("job_id")));
     }
+
+    /// <summary>Every route of the host, as "METHOD pattern".</summary>
+    internal static IEnumerable<string> Routes(EngineServer server) =>
+        server.App.Services.GetRequiredService<EndpointDataSource>().Endpoints
+            .Cast<RouteEndpoint>()
+            .SelectMany(route => Methods(route).Select(method => $"{method} {route.RoutePattern.RawText}"));
 
     private static IReadOnlyList<string> Methods(RouteEndpoint route) =>
         route.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["ANY"];

@@ -189,6 +189,30 @@ public class StreamTests
     }
 
     [Fact]
+    public async Task A_reader_that_does_not_read_holds_up_nobody_and_catches_up_later()
+    {
+        await using var server = await EngineServer.StartAsync();
+        var client = server.Client();
+        string id = await client.SubmittedAsync();
+        var run = await server.Runs.NextAsync();
+        using var stream = await EventStream.OpenAsync(client, $"/api/jobs/{id}/events/stream");
+        string message = new('m', 500);
+        for (int i = 0; i < 20_000; i++)
+        {
+            await run.Context.ReportProgressAsync(i % 100, message);
+        }
+
+        await run.CompleteAsync();
+        await JobTests.UntilAsync(server, id, JobState.Completed);
+        var events = await stream.ToEndAsync();
+
+        // The connection held what it could, the watch its bounded share; the rest became one resynchronisation.
+        Assert.InRange(events.Count, 2, 20_000);
+        Assert.Contains(events, e => e.Data.ContainsKey("resync"));
+        Assert.Equal("ready", events[^1].Status);
+    }
+
+    [Fact]
     public async Task An_open_stream_does_not_hold_up_a_stop()
     {
         await using var server = await EngineServer.StartAsync(("MaxConcurrentRuns", "0"));

@@ -101,6 +101,48 @@ public class SubmitTests
         Assert.Equal((6, 0), (usage.Number("jobs_used"), usage.Number("jobs_remaining")));
     }
 
+    [Fact]
+    public async Task DA_5_a_scheduled_job_is_told_an_instant_in_the_first_hour_of_the_next_day()
+    {
+        var time = new ManualTimeProvider();
+        await using var server = await EngineServer.StartAsync(time, [("MaxConcurrentRuns", "0")]);
+        var client = server.Client();
+        for (int i = 0; i < 5; i++)
+        {
+            await client.SubmittedAsync();
+        }
+
+        var body = await (await client.SubmitAsync()).JsonAsync(HttpStatusCode.Created);
+
+        var midnight = new DateTimeOffset(2030, 6, 16, 0, 0, 0, TimeSpan.Zero);
+        var until = body["scheduled_for"]!.GetValue<DateTimeOffset>();
+        Assert.InRange(until, midnight, midnight.AddHours(1));
+        var reason = (await client.JobAsync(body.Text("job_id")))["waiting_for"]!.AsObject();
+        Assert.Equal("daily_allowance", reason.Text("kind"));
+        Assert.Equal(until, reason["until"]!.GetValue<DateTimeOffset>());
+    }
+
+    [Fact]
+    public async Task DA_4_the_day_after_a_full_one_takes_no_more_than_its_own_allowance()
+    {
+        var time = new ManualTimeProvider();
+        await using var server = await EngineServer.StartAsync(time, [("MaxConcurrentRuns", "0")]);
+        var client = server.Client();
+        List<DateTimeOffset> days = [];
+        for (int i = 0; i < 16; i++)
+        {
+            var body = await (await client.SubmitAsync()).JsonAsync(HttpStatusCode.Created);
+            if (body["scheduled_for"] is { } day)
+            {
+                days.Add(day.GetValue<DateTimeOffset>().Date);
+                string told = days.Count <= 5 ? "tomorrow" : $"{day.GetValue<DateTimeOffset>():yyyy-MM-dd}";
+                Assert.Equal($"Daily limit reached. Scheduled for {told}.", body.Text("message"));
+            }
+        }
+
+        Assert.Equal([5, 5, 1], days.GroupBy(day => day).OrderBy(day => day.Key).Select(day => day.Count()));
+    }
+
     [Theory]
     [InlineData("bootstrapper", 8)]
     [InlineData("partner", 10)]

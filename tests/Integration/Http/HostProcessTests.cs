@@ -1,0 +1,117 @@
+using System.Net;
+using System.Net.Sockets;
+using Engine.Host.Cli;
+
+namespace Engine.Tests.Http;
+
+/// <summary>The host as a process: start, stop, restart, and what its exit code says.</summary>
+public sealed class HostProcessTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("engine-host-").FullName;
+    private readonly int _port = HostProcess.FreePort();
+
+    private string Listen => $"--Engine:Listen=http://127.0.0.1:{_port}";
+
+    [Fact]
+    public async Task What_was_accepted_is_there_after_a_stop_and_after_a_kill()
+    {
+        List<string> ids = [];
+        foreach (bool kill in new[] { false, true })
+        {
+            await using var host = StartOnDisk();
+            using var client = await host.ReadyAsync(_port);
+            ids.Add(await client.SubmittedAsync());
+            if (kill)
+            {
+                host.KillNow();
+                await host.EndedAsync();
+            }
+            else
+            {
+                host.Terminate();
+                Assert.Equal(ExitCode.Success, (await host.EndedAsync()).Code);
+            }
+        }
+
+        await using var last = StartOnDisk();
+        using var reader = await last.ReadyAsync(_port);
+        foreach (string id in ids)
+        {
+            Assert.Equal("queued", (await reader.JobAsync(id)).Text("state"));
+        }
+
+        var usage = await (await reader.GetAsync("/api/usage")).JsonAsync(HttpStatusCode.OK);
+        Assert.Equal(2, usage["usage"]!.AsObject().Number("jobs_used"));
+    }
+
+    [Fact]
+    public async Task A_second_host_on_the_same_directory_ends_with_75()
+    {
+        await using var first = StartOnDisk();
+        using var client = await first.ReadyAsync(_port);
+
+        await using var second = HostProcess.Start(
+            "Development", _directory, $"--Engine:Listen=http://127.0.0.1:{HostProcess.FreePort()}");
+
+        Assert.Equal(ExitCode.JournalLocked, (await second.EndedAsync()).Code);
+    }
+
+    [Fact]
+    public async Task An_address_in_use_ends_the_start_with_69()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, _port);
+        taken.Start();
+
+        await using var host = HostProcess.Start("Development", _directory, Listen, "--Engine:Journal=Memory");
+
+        Assert.Equal(ExitCode.CannotListen, (await host.EndedAsync()).Code);
+    }
+
+    [Theory]
+    [InlineData("Development", "--Engine:GlobalCap=0", ExitCode.Configuration, "Engine:GlobalCap: must be")]
+    [InlineData("Development", "--Engine:Nonsense=1", ExitCode.Configuration, "Engine:Nonsense: is not a known "
+        + "setting")]
+    [InlineData("Development", "--Engine:Listen=http://0.0.0.0:0", ExitCode.Configuration, "must be a loopback "
+        + "address")]
+    [InlineData("Production", "serve", ExitCode.Configuration, "Engine:Authentication:Mode: must be set")]
+    [InlineData("Development", "--config=missing.json", ExitCode.Configuration, "--config: there is no file")]
+    [InlineData("Development", "sevre", ExitCode.Usage, "'sevre' is not understood")]
+    [InlineData("Development", "--Engine:GlobalCap", ExitCode.Usage, "has no value")]
+    public async Task A_start_that_cannot_be_ends_with_its_code_and_says_why(
+        string environment, string argument, int code, string text)
+    {
+        await using var host = HostProcess.Start(environment, _directory, argument);
+
+        var (actual, printed) = await host.EndedAsync();
+
+        Assert.True(actual == code, $"Expected {code}, got {actual}: {printed}");
+        Assert.Contains(text, printed, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", printed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Development_authentication_is_announced_and_a_settings_file_is_read()
+    {
+        await File.WriteAllTextAsync(
+            Path.Combine(_directory, "appsettings.json"), """{"Engine":{"Journal":"Memory","GlobalCap":7}}""");
+        await using var host = HostProcess.Start("Development", _directory, "serve", Listen);
+        using var client = await host.ReadyAsync(_port);
+
+        var queue = await (await client.GetAsync("/api/queue")).JsonAsync(HttpStatusCode.OK);
+        host.Terminate();
+        var (code, printed) = await host.EndedAsync();
+
+        Assert.Equal(7, queue.Number("global_cap"));
+        Assert.Equal(ExitCode.Success, code);
+        Assert.Contains("anybody on this machine is believed", printed, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    private HostProcess StartOnDisk() => HostProcess.Start(
+        "Development",
+        _directory,
+        Listen,
+        "--Engine:MaxConcurrentRuns=0",
+        "--Engine:JournalSegmentBytes=1048576");
+}
