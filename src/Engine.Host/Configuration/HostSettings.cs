@@ -24,7 +24,8 @@ internal sealed class HostSettings
 
     /// <summary>The engine's own options. <see cref="JobEngineOptions.Types"/> stays empty here: see
     /// <see cref="JobTypes"/>.</summary>
-    internal JobEngineOptions Engine { get; } = new();
+    /// <remarks>The host's tiers always hold the preset's, so that its lowest can be what an unknown tier gets.</remarks>
+    internal JobEngineOptions Engine { get; } = new() { FallbackTier = "bootstrapper" };
 
     /// <summary>The job types by name; names differ by more than case.</summary>
     internal SortedDictionary<string, JobTypeSettings> JobTypes { get; } = new(StringComparer.OrdinalIgnoreCase)
