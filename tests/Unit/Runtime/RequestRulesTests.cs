@@ -1,0 +1,119 @@
+using Engine.Runtime;
+
+namespace Engine.Tests.Runtime;
+
+/// <summary>Every field of a request, at its edges: what is just inside is taken, what is just outside is refused by name.</summary>
+public sealed class RequestRulesTests
+{
+    private static readonly JobRequest Good = new() { Type = "work", UserId = "u" };
+
+    public static TheoryData<string, int> NameEdges => new()
+    {
+        { nameof(JobRequest.Type), 128 },
+        { nameof(JobRequest.UserId), 128 },
+        { nameof(JobRequest.ProjectId), 128 },
+        { nameof(JobRequest.Tier), 128 },
+        { nameof(JobRequest.Resources), 128 },
+    };
+
+    [Theory]
+    [MemberData(nameof(NameEdges))]
+    public void Names_have_1_to_128_characters_that_can_be_seen(string field, int longest)
+    {
+        Assert.Null(Objection(With(field, new string('x', longest))));
+        Assert.Null(Objection(With(field, "ÄÖ-名前 with a space")));
+        foreach (string wrong in (string[])
+            ["", " ", "\t", new string('x', longest + 1), "a\nb", "a\0b", "a\u007fb", "\ud83d", "\ud83d\ude00"])
+        {
+            var refusal = Objection(With(field, wrong));
+            Assert.True(refusal is not null, $"{field} '{wrong}' was taken");
+            Assert.Equal((RefusalReason.Invalid, field), (refusal.Reason, refusal.Field));
+        }
+    }
+
+    [Theory]
+    [InlineData(-1, false)]
+    [InlineData(0, true)]
+    [InlineData(100, true)]
+    [InlineData(101, false)]
+    public void A_priority_is_0_to_100(int priority, bool isGood) =>
+        AssertField(Good with { Priority = priority }, isGood ? null : nameof(JobRequest.Priority));
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(10, true)]
+    [InlineData(11, false)]
+    public void A_payload_is_bounded(int size, bool isGood) =>
+        AssertField(Good with { Payload = new byte[size] }, isGood ? null : nameof(JobRequest.Payload));
+
+    [Theory]
+    [InlineData("k", true)]
+    [InlineData("!~", true)]
+    [InlineData("", false)]
+    [InlineData("with space", false)]
+    [InlineData("schlüssel", false)]
+    [InlineData("line\n", false)]
+    public void An_idempotency_key_is_visible_ascii(string key, bool isGood) =>
+        AssertField(Good with { IdempotencyKey = key }, isGood ? null : nameof(JobRequest.IdempotencyKey));
+
+    [Fact]
+    public void An_idempotency_key_has_up_to_255_characters()
+    {
+        AssertField(Good with { IdempotencyKey = new string('k', 255) }, null);
+        AssertField(Good with { IdempotencyKey = new string('k', 256) }, nameof(JobRequest.IdempotencyKey));
+    }
+
+    [Fact]
+    public void A_job_names_at_most_16_resources()
+    {
+        AssertField(Good with { Resources = [.. Enumerable.Range(0, 16).Select(i => $"r{i}")] }, null);
+        AssertField(Good with { Resources = [.. Enumerable.Range(0, 17).Select(i => $"r{i}")] }, nameof(JobRequest.Resources));
+        AssertField(Good with { Resources = null! }, nameof(JobRequest.Resources));
+        AssertField(Good with { Resources = [null!] }, nameof(JobRequest.Resources));
+    }
+
+    [Fact]
+    public void An_id_is_not_all_zeros()
+    {
+        AssertField(Good with { Id = default(JobId) }, nameof(JobRequest.Id));
+        AssertField(Good with { Id = new JobId(Guid.Parse("00000000-0000-0000-0000-000000000001")) }, null);
+    }
+
+    [Fact]
+    public void Optional_fields_may_be_absent()
+    {
+        AssertField(Good with { ProjectId = null, Tier = null, IdempotencyKey = null, Id = null, Resources = [] }, null);
+    }
+
+    [Fact]
+    public void Equal_requests_have_equal_fingerprints_and_others_do_not()
+    {
+        var request = Good with { ProjectId = "p", Priority = 3, Resources = ["b", "a"], Payload = "{}"u8.ToArray() };
+        var mark = RequestRules.Fingerprint(request);
+
+        Assert.Equal(mark, RequestRules.Fingerprint(request with { Payload = "{}"u8.ToArray(), Resources = ["a", "b", "a"] }));
+        JobRequest[] others =
+        [
+            request with { Type = "build" }, request with { ProjectId = null }, request with { ProjectId = "q" },
+            request with { Priority = 4 }, request with { Resources = ["a"] }, request with { Resources = ["ab"] },
+            request with { Payload = "{ }"u8.ToArray() }, request with { Payload = default },
+            request with { Type = "workp", ProjectId = "" },
+        ];
+        Assert.All(others, other => Assert.NotEqual(mark, RequestRules.Fingerprint(other)));
+        Assert.Equal(others.Length, others.Select(RequestRules.Fingerprint).Distinct().Count());
+    }
+
+    private static void AssertField(JobRequest request, string? field) => Assert.Equal(field, Objection(request)?.Field);
+
+    private static Refusal? Objection(JobRequest request) =>
+        RequestRules.Objection(request, new JobEngineOptions { MaxPayloadBytes = 10 });
+
+    private static JobRequest With(string field, string value) => field switch
+    {
+        nameof(JobRequest.Type) => Good with { Type = value },
+        nameof(JobRequest.UserId) => Good with { UserId = value },
+        nameof(JobRequest.ProjectId) => Good with { ProjectId = value },
+        nameof(JobRequest.Tier) => Good with { Tier = value },
+        _ => Good with { Resources = [value] },
+    };
+}

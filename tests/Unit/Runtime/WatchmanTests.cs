@@ -1,0 +1,100 @@
+namespace Engine.Tests.Runtime;
+
+/// <summary>What the engine tells operators by itself: stale jobs and clocks that jump (DA-19, F14).</summary>
+public sealed class WatchmanTests
+{
+    private const int ClockJumped = 1007;
+    private const int StaleJobs = 1008;
+
+    [Fact]
+    public async Task DA_19_a_stale_job_is_reported_by_itself_and_again_every_hour_until_it_ends()
+    {
+        var log = new LogList<JobEngine>();
+        await using var engine = await TestEngine.StartAsync(logger: log);
+        var id = await engine.SubmitQueuedAsync();
+
+        await engine.PassAsync(TimeSpan.FromHours(47));
+        Assert.Empty(log.Of(StaleJobs));
+        await engine.PassAsync(TimeSpan.FromHours(1) + TimeSpan.FromMilliseconds(1));
+        Assert.Equal($"1 jobs have not ended for longer than 2.00:00:00; the oldest is {id}", Assert.Single(log.Of(StaleJobs)));
+
+        for (int minute = 0; minute < 59; minute++)
+        {
+            await engine.PassAsync(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.Single(log.Of(StaleJobs));
+        await engine.PassAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(2, log.Of(StaleJobs).Count);
+
+        await engine.CompleteAsync(await engine.ClaimOneAsync());
+        await engine.PassAsync(TimeSpan.FromHours(5));
+        Assert.Equal(2, log.Of(StaleJobs).Count);
+    }
+
+    [Fact]
+    public async Task DA_19_nobody_has_to_ask_for_a_stale_job_to_be_reported()
+    {
+        var log = new LogList<JobEngine>();
+        await using var engine = await TestEngine.StartAsync(logger: log);
+        await engine.SubmitQueuedAsync();
+        var reported = log.NextAsync(StaleJobs);
+
+        // The loop sleeps when the first question has been answered and the second been taken in; time alone wakes it.
+        await engine.Engine.GetQueueAsync();
+        await engine.Engine.GetQueueAsync();
+        engine.Time.Advance(TimeSpan.FromHours(48) + TimeSpan.FromMilliseconds(1));
+
+        await reported.WaitAsync(TestEngine.Guard);
+    }
+
+    [Fact]
+    public async Task Stale_jobs_are_reported_when_an_engine_starts()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        await engine.SubmitQueuedAsync();
+        await engine.Engine.StopAsync();
+        engine.Time.Advance(TimeSpan.FromDays(5));
+        var log = new LogList<JobEngine>();
+
+        await using var second = await TestEngine.StartAsync(time: engine.Time, journal: engine.Journal, logger: log);
+
+        Assert.Single(log.Of(StaleJobs));
+    }
+
+    [Theory]
+    [InlineData(3600, false)]
+    [InlineData(3601, true)]
+    [InlineData(-1, false)]
+    [InlineData(-2, true)]
+    [InlineData(-86_400, true)]
+    public async Task A_clock_that_jumps_is_reported_once(int seconds, bool isReported)
+    {
+        var log = new LogList<JobEngine>();
+        await using var engine = await TestEngine.StartAsync(logger: log);
+        await engine.PassAsync(TimeSpan.FromDays(30));
+
+        engine.Time.JumpWallClock(TimeSpan.FromSeconds(seconds));
+        await engine.PassAsync(TimeSpan.FromMinutes(1));
+        await engine.PassAsync(TimeSpan.FromDays(1));
+
+        string[] expected = isReported
+            ? [$"The wall clock jumped by {seconds} s; the engine's own clock never goes back"]
+            : [];
+        Assert.Equal(expected, log.Of(ClockJumped));
+    }
+
+    [Fact]
+    public async Task There_and_back_is_two_jumps()
+    {
+        var log = new LogList<JobEngine>();
+        await using var engine = await TestEngine.StartAsync(logger: log);
+
+        engine.Time.JumpWallClock(TimeSpan.FromDays(1));
+        await engine.PassAsync(TimeSpan.Zero);
+        engine.Time.JumpWallClock(-TimeSpan.FromDays(1));
+        await engine.PassAsync(TimeSpan.Zero);
+
+        Assert.Equal(2, log.Of(ClockJumped).Count);
+    }
+}
