@@ -3,7 +3,6 @@ using Engine.Host.Processes;
 using Engine.Host.Rehearsal;
 using Engine.Hosting;
 using Engine.Storage;
-using Engine.Storage.Faster;
 
 namespace Engine.Host.Serve;
 
