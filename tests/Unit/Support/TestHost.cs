@@ -1,0 +1,115 @@
+using Engine.Hosting;
+using Engine.Runtime;
+using Engine.RunLogs;
+using Engine.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Tests;
+
+/// <summary>An engine with its worker pool, put together by <c>AddEngine</c>, on a manual clock.</summary>
+internal sealed class TestHost : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+
+    private TestHost(ServiceProvider services) => _services = services;
+
+    internal JobEngine Engine => _services.GetRequiredService<JobEngine>();
+
+    internal ManualTimeProvider Time => (ManualTimeProvider)_services.GetRequiredService<TimeProvider>();
+
+    internal WorkerPool Pool => _services.GetRequiredService<WorkerPool>();
+
+    internal IRunLogStore Logs => _services.GetRequiredService<IRunLogStore>();
+
+    internal LogList<WorkerPool> Log => (LogList<WorkerPool>)_services.GetRequiredService<ILogger<WorkerPool>>();
+
+    /// <summary>Starts an engine that serves the type "work" with <paramref name="handler"/>.</summary>
+    internal static async Task<TestHost> StartAsync(
+        Func<JobContext, CancellationToken, Task<JobOutcome>> handler,
+        Action<JobEngineOptions>? configure = null,
+        Func<JobType, JobType>? define = null,
+        Action<EngineBuilder>? build = null,
+        IJournal? journal = null,
+        ManualTimeProvider? time = null)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<TimeProvider>(time ?? new ManualTimeProvider());
+        services.AddSingleton<ILogger<WorkerPool>>(new LogList<WorkerPool>());
+        services.AddEngine(engine =>
+        {
+            engine.AddHandler("work", _ => new FuncHandler(handler), define);
+            engine.Configure(options => configure?.Invoke(options));
+            engine.UseJournal(_ => journal ?? new MemoryJournal());
+            build?.Invoke(engine);
+        });
+        var host = new TestHost(services.BuildServiceProvider());
+        foreach (var hosted in host._services.GetServices<IHostedService>())
+        {
+            await hosted.StartAsync(CancellationToken.None);
+        }
+
+        return host;
+    }
+
+    internal async Task<JobId> SubmitAsync(string user = "u", string payload = "{}", string type = "work")
+    {
+        var result = await Engine.SubmitAsync(new JobRequest
+        {
+            Type = type,
+            UserId = user,
+            Tier = "bootstrapper",
+            Payload = System.Text.Encoding.UTF8.GetBytes(payload),
+        });
+        Assert.Equal(SubmitOutcome.Queued, result.Outcome);
+        return result.JobId;
+    }
+
+    /// <summary>The job when it has reached the state, by being told, not by asking again and again.</summary>
+    internal async Task<JobView> WhenAsync(JobId id, JobState state) => await WhenAsync(id, view => view.State == state);
+
+    internal async Task<JobView> WhenAsync(JobId id, Func<JobView, bool> condition)
+    {
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
+        using var watch = await Engine.WatchAsync(id) ?? throw new InvalidOperationException($"No job {id}.");
+        if (condition(watch.Snapshot))
+        {
+            return watch.Snapshot;
+        }
+
+        await foreach (var _ in watch.ReadAllAsync(guard.Token))
+        {
+            if (await Engine.GetAsync(id) is { } view && condition(view))
+            {
+                return view;
+            }
+        }
+
+        throw new InvalidOperationException($"The job ended as {await Engine.GetAsync(id)}.");
+    }
+
+    internal async Task<List<string>> LinesAsync(JobId id) =>
+        [.. (await Logs.ReadAsync(id, null, 100)).Lines.Select(line => line.Text)];
+
+    /// <summary>Stops as an application does: handlers may end until <paramref name="cancellationToken"/> is set.</summary>
+    internal async Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        foreach (var hosted in _services.GetServices<IHostedService>())
+        {
+            await hosted.StopAsync(cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(new CancellationToken(canceled: true)).WaitAsync(TestEngine.Guard);
+        await _services.DisposeAsync();
+    }
+
+    private sealed class FuncHandler(Func<JobContext, CancellationToken, Task<JobOutcome>> run) : IJobHandler
+    {
+        public Task<JobOutcome> RunAsync(JobContext context, CancellationToken cancellationToken) =>
+            run(context, cancellationToken);
+    }
+}
