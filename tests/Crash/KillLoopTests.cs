@@ -1,0 +1,69 @@
+using System.Globalization;
+using Engine.Storage.Faster;
+using Engine.Tests.Crash.Child;
+using Engine.Tests.Crash.Loop;
+using Xunit.Abstractions;
+
+namespace Engine.Tests.Crash;
+
+/// <summary>kill -9 at any moment and at every named point (F1, D1 to D8, L2, L4).</summary>
+public sealed class KillLoopTests(ITestOutputHelper output)
+{
+    /// <summary>From here on a corner that was not met is a hole in the test, and no bad luck.</summary>
+    private const int EnoughForEveryCorner = 100;
+
+    private static readonly string[] Corners =
+    [
+        "kill: busy",
+        "kill: any moment",
+        "kill: right after start",
+        "kill: torn commit",
+        "kill: segment recorded",
+        $"kill: {KillPlan.BeforeFirstBatch}",
+        $"kill: {ChildJournal.Replaying}",
+        $"kill: {ChildJournal.Replayed}",
+        $"kill: {JournalPoint.CommitWritten}",
+        $"kill: {JournalPoint.CommitSynced}",
+        $"kill: {JournalPoint.SegmentCreated}",
+        $"kill: {JournalPoint.SegmentSwitching}",
+        $"kill: {JournalPoint.RecoveryScanned}",
+        $"kill: {JournalPoint.RecoveryCut}",
+        $"kill: {JournalPoint.SuperblockHalfWritten}",
+        "torn tails",
+        "lost runs",
+        "lost too often",
+        "unanswered, present",
+        "unanswered, absent",
+        "refused: GlobalCapReached",
+        "refused: ScheduleFull",
+        "refused: DuplicateId",
+        "scheduled for a later day",
+        "repeated by key",
+        "cancelled at once",
+        "cancelled while it ran",
+        "confirmed",
+        "late completions refused",
+    ];
+
+    [LinuxFact]
+    public async Task F1_kill_9_loses_nothing_acknowledged_and_repeats_nothing_done()
+    {
+        int cycles = Setting("ENGINE_CRASH_CYCLES", EnoughForEveryCorner);
+        ulong seed = (ulong)Setting("ENGINE_CRASH_SEED", 1);
+        var tally = new Tally();
+
+        await LoopCommand.RunAsync(seed, cycles, tally, output.WriteLine);
+
+        output.WriteLine($"{cycles} cycles, seed {seed}: {tally}");
+        Assert.Equal(cycles, tally["cycles"]);
+        if (cycles >= EnoughForEveryCorner)
+        {
+            Assert.Empty(tally.Missing(Corners));
+        }
+    }
+
+    private static int Setting(string name, int missing) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : missing;
+}

@@ -1,0 +1,68 @@
+using Engine.Storage.Faster;
+using Engine.Tests.Crash.Child;
+
+namespace Engine.Tests.Crash.Loop;
+
+/// <summary>When a child is killed.</summary>
+/// <param name="Name">The kind, for the counters.</param>
+/// <param name="Point">The named point to stop at, or "" for a moment in time.</param>
+/// <param name="PointAt">Which passage of the point.</param>
+/// <param name="FromStart">Whether the delay counts from the start of the process, else from when it serves.</param>
+/// <param name="DelayMs">The delay.</param>
+/// <param name="Tears">Whether the commit that was not synced is torn afterwards, as the loss of power would.</param>
+internal sealed record Kill(
+    string Name, string Point = "", int PointAt = 0, bool FromStart = false, int DelayMs = 0, bool Tears = false);
+
+/// <summary>Draws kills so that a few dozen cycles meet every kind.</summary>
+internal static class KillPlan
+{
+    internal const string BeforeFirstBatch = "first batch";
+
+    private static readonly Func<Dice, Kill>[] Kinds =
+    [
+        dice => new Kill("busy", DelayMs: 20 + dice.Below(400)),
+        dice => new Kill("any moment", FromStart: true, DelayMs: dice.Below(900)),
+        _ => new Kill("right after start"),
+        dice => At(JournalPoint.CommitWritten, 2 + dice.Below(60)),
+        dice => At(JournalPoint.CommitWritten, 2 + dice.Below(60)) with { Name = "torn commit", Tears = true },
+        dice => At(JournalPoint.CommitSynced, 2 + dice.Below(60)),
+        dice => new Kill("busy", DelayMs: 300 + dice.Below(1200)),
+        _ => new Kill(BeforeFirstBatch, nameof(JournalPoint.CommitWritten), 1),
+        dice => At(JournalPoint.SegmentSwitching, 1 + dice.Below(2)),
+        dice => At(JournalPoint.SegmentCreated, 1 + dice.Below(2)),
+        dice => At(JournalPoint.SuperblockHalfWritten, 3 + dice.Below(2)) with { Name = "segment recorded" },
+        .. DuringRecovery,
+    ];
+
+    /// <summary>Places before the first commit of a process: whatever happens there, the journal says what it said.</summary>
+    internal static IReadOnlyList<Func<Dice, Kill>> DuringRecovery =>
+    [
+        _ => At(JournalPoint.RecoveryScanned, 1),
+        _ => At(JournalPoint.RecoveryCut, 1),
+        dice => At(JournalPoint.SuperblockHalfWritten, 1 + dice.Below(2)),
+        dice => new Kill(ChildJournal.Replaying, ChildJournal.Replaying, 1 + dice.Below(200)),
+        _ => new Kill(ChildJournal.Replayed, ChildJournal.Replayed, 1),
+    ];
+
+    /// <summary>The kills of one life: each kind in turn, in an order of its own.</summary>
+    internal static IEnumerable<Kill> Draw(ulong seed)
+    {
+        var dice = Dice.For(seed, 77);
+
+        // One cycle with load first: recovery of an empty journal is worth little.
+        yield return new Kill("busy", DelayMs: 800);
+        while (true)
+        {
+            var round = Kinds.ToList();
+            while (round.Count > 0)
+            {
+                int index = dice.Below(round.Count);
+                var inner = new Dice(dice.Next());
+                yield return round[index](inner);
+                round.RemoveAt(index);
+            }
+        }
+    }
+
+    private static Kill At(JournalPoint point, int at) => new(point.ToString(), point.ToString(), at);
+}

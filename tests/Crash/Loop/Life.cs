@@ -1,0 +1,315 @@
+using Engine.Storage;
+using Engine.Storage.Faster;
+using Engine.Tests.Crash.Checks;
+using Engine.Tests.Crash.Child;
+
+namespace Engine.Tests.Crash.Loop;
+
+/// <summary>The life of one journal: killed and started again, checked after every death, and at the end worked off.</summary>
+internal sealed class Life : IDisposable
+{
+    private readonly Lock _bookGate = new();
+    private readonly Dictionary<long, uint> _checked = [];
+    private readonly EffectsLog _effects;
+    private readonly LedgerCheck _ledgerCheck;
+    private readonly Tally _tally;
+    private readonly ulong _seed;
+    private Dice _dice;
+    private long _clockMs;
+    private bool _keep;
+
+    internal Life(ulong seed, Tally tally, Durability durability = Durability.Synced)
+    {
+        (_seed, _tally, Durability) = (seed, tally, durability);
+        _dice = Dice.For(seed, 1);
+        Directory = System.IO.Directory.CreateTempSubdirectory("engine-crash-").FullName;
+        Book = new Book(seed);
+        _effects = new EffectsLog(Options().EffectsPath);
+        _ledgerCheck = new LedgerCheck(seed, Book, _effects);
+    }
+
+    internal string Directory { get; }
+
+    internal Book Book { get; }
+
+    internal EffectsLog Effects => _effects;
+
+    internal Durability Durability { get; }
+
+    /// <summary>A planted bug for the children, to see the checks fail.</summary>
+    internal int AcknowledgeEarlyMs { get; init; }
+
+    /// <summary>Kills <paramref name="cycles"/> times, then lets everything be worked off.</summary>
+    internal async Task RunAsync(int cycles)
+    {
+        foreach (var kill in KillPlan.Draw(_seed).Take(cycles))
+        {
+            await CycleAsync(kill);
+        }
+
+        await DrainAsync();
+    }
+
+    /// <summary>One process: started, killed as planned, and what is left of it checked.</summary>
+    internal async Task<JournalModel> CycleAsync(Kill kill)
+    {
+        if (kill.Point == ChildJournal.Replaying && _checked.Count > 0)
+        {
+            kill = kill with { PointAt = 1 + (int)(kill.PointAt % _checked.Keys.Max()) };
+        }
+
+        // Days pass while the engine is down, too; now and then the clock even goes back (A7).
+        _clockMs += _dice.Chance(20) ? -TimeSpan.MillisecondsPerHour : _dice.Below(4 * 3_600_000);
+        await using (var child = Start(Options() with { Pause = kill.Point, PauseAt = kill.PointAt }))
+        {
+            bool met = await WaitForAsync(child, kill);
+            if (child.Exited.IsCompleted)
+            {
+                throw Keep(new FindingException("V5", $"the process ended by itself before it was killed ({kill}): {child.Complaint}"));
+            }
+
+            await child.KillAsync();
+            _tally.Add("cycles");
+            _tally.Add($"{(met ? "kill" : "not met")}: {kill.Name}");
+            if (met && kill.Tears && TornTail.Tear(Options().JournalDirectory, new Dice(_dice.Next())))
+            {
+                _tally.Add("torn tails");
+            }
+        }
+
+        return await CheckAsync();
+    }
+
+    /// <summary>Everything that is not final yet gets there, when nobody kills any more (V2).</summary>
+    internal async Task<JournalModel> DrainAsync()
+    {
+        await using (var child = Start(Options() with { Mode = ChildMode.Drain }))
+        {
+            if (await child.HearAsync("idle", Guards.Long) is null)
+            {
+                await child.KillAsync();
+                var stuck = (await CheckAsync()).Jobs.Values.Where(job => !job.State.IsFinal).Take(5);
+                throw Keep(new FindingException(
+                    "V2",
+                    $"not everything is worked off: {string.Join("; ", stuck.Select(job => $"{job.Id} {job.Type} {job.State}"))} {child.Complaint}"));
+            }
+
+            await StopAsync(child);
+        }
+
+        var model = await CheckAsync();
+        Expect(model.Running == 0 && model.Queued == 0, "A3", $"{model.Running} runs and {model.Queued} queued jobs are left");
+        foreach (var job in model.Jobs.Values)
+        {
+            Expect(job.State.IsFinal && job.Terminals == 1, "V2", $"{job.Id} is {job.State} with {job.Terminals} terminal events");
+        }
+
+        await AskAgainAsync(model);
+        Count(model);
+        return model;
+    }
+
+    /// <summary>Ends a child as an operator does.</summary>
+    internal async Task StopAsync(ChildProcess child)
+    {
+        child.Terminate();
+        if (await child.HearAsync("down", Guards.Long) is null)
+        {
+            throw Keep(new FindingException("V7", $"the process did not stop when asked to: {child.Complaint}"));
+        }
+
+        await child.Exited.WaitAsync(Guards.Long);
+        Expect(child.ExitCode == 0, "V7", $"the process stopped with exit code {child.ExitCode}: {child.Complaint}");
+    }
+
+    internal ChildOptions Options() => new()
+    {
+        Directory = Directory,
+        Seed = _seed,
+        First = Book?.NextNumber ?? 0,
+        ClockMs = _clockMs,
+        Durability = Durability,
+        AcknowledgeEarlyMs = AcknowledgeEarlyMs,
+        Zombies = [.. Book?.Unfinished().TakeLast(4) ?? []],
+    };
+
+    internal ChildProcess Start(ChildOptions options)
+    {
+        Book.Lives++;
+        return ChildProcess.Start(options, line =>
+        {
+            // Several children of one life may speak at once.
+            lock (_bookGate)
+            {
+                Book.Note(line);
+            }
+        });
+    }
+
+    /// <summary>Reads what the dead left behind and holds it against everything that was said. Changes nothing.</summary>
+    internal async Task<JournalModel> CheckAsync()
+    {
+        try
+        {
+            var (model, replay) = await ReadAsync();
+            CheckContinues(model);
+            replay.CompareWith(model);
+            _ledgerCheck.Run(model);
+            _tally.Add("unanswered, present", _ledgerCheck.UnansweredPresent);
+            _tally.Add("unanswered, absent", _ledgerCheck.UnansweredAbsent);
+            return model;
+        }
+        catch (JournalException exception)
+        {
+            throw Keep(new FindingException("D6", "the journal cannot be read after a kill", exception));
+        }
+        catch (FindingException)
+        {
+            _keep = true;
+            throw;
+        }
+    }
+
+    /// <summary>The journal, folded twice: by the model and by the engine's core.</summary>
+    internal async Task<(JournalModel Model, Replay Replay)> ReadAsync()
+    {
+        var replay = new Replay();
+        var model = new JournalModel
+        {
+            ExpectsKey = id =>
+                Book.NumberOf.TryGetValue(id, out int n) && Workload.Request(_seed, n).IdempotencyKey is not null,
+        };
+        await using var journal = OpenJournal();
+        await foreach (var frame in journal.ReadAsync(1))
+        {
+            model.Fold(frame);
+            replay.Apply(frame);
+        }
+
+        return (model, replay);
+    }
+
+    internal FasterJournal OpenJournal() => new(new FasterJournalOptions
+    {
+        Directory = Options().JournalDirectory,
+        SegmentSizeBytes = ChildProgram.SegmentSizeBytes,
+        Durability = Durability,
+    });
+
+    /// <summary>Lets the directory go though something was found: it was meant to be.</summary>
+    internal void Forget() => _keep = false;
+
+    public void Dispose()
+    {
+        if (!_keep)
+        {
+            System.IO.Directory.Delete(Directory, recursive: true);
+        }
+    }
+
+    /// <summary>An engine in this process asks for everything once more: each key gives its job, each owner sees it.</summary>
+    private async Task AskAgainAsync(JournalModel model)
+    {
+        await using var engine = new JobEngine(Workload.Options(), OpenJournal(), new ShiftedTime(_clockMs));
+        await engine.StartAsync();
+        foreach (var (n, (_, answers)) in Book.Submissions)
+        {
+            var first = answers.FirstOrDefault(answer => answer.IsAccepted);
+            if (!first.IsAccepted)
+            {
+                continue;
+            }
+
+            var request = Workload.Request(_seed, n);
+            var view = await engine.GetAsync(first.JobId, request.UserId);
+            Expect(
+                view is not null && view.State == model.Jobs[first.JobId].State,
+                "D1", $"submission {n} was answered {first}; its owner now gets {view?.State.ToString() ?? "nothing"}");
+            Expect(await engine.GetAsync(first.JobId, "somebody") is null, "W6", $"{first.JobId} is shown to somebody");
+            var again = await engine.SubmitAsync(request);
+            bool same = request.IdempotencyKey is null
+                ? again.Refusal?.Reason == RefusalReason.DuplicateId
+                : again.Repeated && again.JobId == first.JobId && again.Outcome == first.Outcome
+                    && again.Position == first.Position;
+            Expect(same, "W5", $"submission {n} was answered {first} and at the end {again}");
+        }
+    }
+
+    private void Count(JournalModel model)
+    {
+        _tally.Add("jobs", model.Jobs.Count);
+        _tally.Add("lost runs", model.LostRuns);
+        _tally.Add("lost too often", model.LostTooOften);
+        foreach (var answer in Book.Submissions.Values.SelectMany(submission => submission.Answers))
+        {
+            _tally.Add(answer.Repeated ? "repeated by key" : answer.Outcome switch
+            {
+                SubmitOutcome.Refused => $"refused: {answer.Reason}",
+                SubmitOutcome.Scheduled => "scheduled for a later day",
+                SubmitOutcome.Queued => "queued",
+            });
+        }
+
+        var cancels = Book.Cancels.Values.SelectMany(outcomes => outcomes).ToList();
+        _tally.Add("cancelled at once", cancels.Count(outcome => outcome == CancelOutcome.Cancelled));
+        _tally.Add("cancelled while it ran", cancels.Count(outcome => outcome == CancelOutcome.Requested));
+        _tally.Add("confirmed", model.Jobs.Values.Sum(job => job.Confirmations));
+        _tally.Add("late completions refused", Book.Stale.Count);
+    }
+
+    private async Task<bool> WaitForAsync(ChildProcess child, Kill kill)
+    {
+        if (kill.Point.Length > 0)
+        {
+            // Points of recovery come before it serves; the others soon after, unless there is nothing left to do.
+            var at = child.HearAsync("at", Guards.Start);
+            if (await Task.WhenAny(at, child.HearAsync("up", Guards.Start)) != at)
+            {
+                at = child.HearAsync("at", Guards.Point);
+            }
+
+            return await at is not null;
+        }
+
+        if (!kill.FromStart && await child.HearAsync("up", Guards.Start) is null)
+        {
+            return false;
+        }
+
+        // Not a wait for something: the delay is the moment that the plan says.
+        using var moment = new CancellationTokenSource();
+        await Task.WhenAny(Task.Delay(kill.DelayMs, moment.Token), child.Exited);
+        await moment.CancelAsync();
+        return true;
+    }
+
+    /// <summary>What was read after an earlier death is still there, bit for bit: a journal only ever grows (D2).</summary>
+    private void CheckContinues(JournalModel model)
+    {
+        foreach (var (sequence, checksum) in _checked)
+        {
+            Expect(
+                model.LastSequence >= sequence && model.ChecksumOf(sequence) == checksum,
+                "D2", $"frame {sequence} was there after an earlier death, and is not any more, or not the same");
+        }
+
+        if (model.LastSequence > 0)
+        {
+            _checked[model.LastSequence] = model.ChecksumOf(model.LastSequence);
+        }
+    }
+
+    private void Expect(bool holds, string promise, FormattableString message)
+    {
+        if (!holds)
+        {
+            throw Keep(new FindingException(promise, FormattableString.Invariant(message)));
+        }
+    }
+
+    private FindingException Keep(FindingException finding)
+    {
+        _keep = true;
+        return finding;
+    }
+}
