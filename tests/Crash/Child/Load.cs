@@ -8,6 +8,7 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
 {
     private const int Submitters = 4;
     private const int RecentJobs = 64;
+    private const int Burst = 40;
 
     private readonly ConcurrentQueue<JobId> _recent = new();
     private int _next = options.First - 1;
@@ -65,6 +66,12 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
             {
                 int n = Interlocked.Increment(ref _next);
                 await SubmitOneAsync(n);
+                if (dice.Chance(3))
+                {
+                    // Somebody who wants it all at once: more than the queue takes, and more than a block of the log holds.
+                    await Task.WhenAll(Enumerable.Range(0, Burst).Select(_ => SubmitOneAsync(Interlocked.Increment(ref _next))));
+                }
+
                 if (dice.Chance(15) && options.First > 0)
                 {
                     // A client of an earlier life that never heard, or did not believe, its answer.
