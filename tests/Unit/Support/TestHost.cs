@@ -35,6 +35,7 @@ internal sealed class TestHost : IAsyncDisposable
         ManualTimeProvider? time = null)
     {
         var services = new ServiceCollection();
+        services.AddLogging();
         services.AddSingleton<TimeProvider>(time ?? new ManualTimeProvider());
         services.AddSingleton<ILogger<WorkerPool>>(new LogList<WorkerPool>());
         services.AddEngine(engine =>
