@@ -17,7 +17,8 @@ internal static class Law
     private static readonly ulong[] FixedSeeds = [20260101, 42];
 
     internal static int Factor { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("ENGINE_PROPERTY_FACTOR"), out int factor) ? Math.Max(1, factor) : 1;
+        int.TryParse(Environment.GetEnvironmentVariable("ENGINE_PROPERTY_FACTOR"), out int factor)
+            ? Math.Max(1, factor) : 1;
 
     /// <summary>Checks a law.</summary>
     /// <param name="output">Where the fresh seed is printed.</param>
@@ -75,7 +76,8 @@ internal static class Law
     private static (Replay Replay, bool IsOneCase) Parse(string given)
     {
         string[] parts = given.Trim('(', ')').Split(',', StringSplitOptions.TrimEntries);
-        var rnd = parts.Length == 1 ? new Rnd(ulong.Parse(parts[0])) : new Rnd(ulong.Parse(parts[0]), ulong.Parse(parts[1]));
+        var rnd = parts.Length == 1 ? new Rnd(ulong.Parse(parts[0]))
+            : new Rnd(ulong.Parse(parts[0]), ulong.Parse(parts[1]));
         return parts.Length == 3
             ? (new Replay(rnd, FSharpOption<int>.Some(int.Parse(parts[2]))), true)
             : (new Replay(rnd, FSharpOption<int>.None), false);

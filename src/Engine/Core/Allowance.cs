@@ -1,7 +1,8 @@
 namespace Engine.Core;
 
 /// <summary>How many of a user's jobs are charged to which UTC day, and how many were deferred on it.</summary>
-/// <remarks>A job is charged to the day on which it may run (DA-4). A handful of days matter at a time, so they lie in a
+/// <remarks>A job is charged to the day on which it may run (DA-4). A handful of days matter at a time, so they lie in
+/// a
 /// small sorted array.</remarks>
 internal sealed class Allowance
 {
@@ -25,7 +26,8 @@ internal sealed class Allowance
         return index < 0 ? 0 : _days[index].Charged + _days[index].Deferred;
     }
 
-    /// <summary>The first day after <paramref name="day"/> with room, or null when there is none within the bound.</summary>
+    /// <summary>The first day after <paramref name="day"/> with room, or null when there is none within the
+    /// bound.</summary>
     internal int? FirstDayWithRoom(int day, int limit, int maxDaysAhead)
     {
         for (int candidate = day + 1; candidate <= day + maxDaysAhead; candidate++)

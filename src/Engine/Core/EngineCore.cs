@@ -6,17 +6,20 @@ namespace Engine.Core;
 /// <summary>Takes note of every fact the core decides, in order.</summary>
 internal interface IEventSink
 {
-    /// <summary>Called after the event was applied; <paramref name="job"/> is null for events about no single job.</summary>
+    /// <summary>Called after the event was applied; <paramref name="job"/> is null for events about no single
+    /// job.</summary>
     void Recorded(in JobEvent e, Job? job);
 
-    /// <summary>Whether the batch has no room for more events: whoever works in a loop goes on in the next step.</summary>
+    /// <summary>Whether the batch has no room for more events: whoever works in a loop goes on in the next
+    /// step.</summary>
     bool IsFull { get; }
 
     /// <summary>Called for each job that an event made the core forget.</summary>
     void Forgotten(JobId id);
 }
 
-/// <summary>The deterministic heart of the engine: the same commands at the same instants give the same events.</summary>
+/// <summary>The deterministic heart of the engine: the same commands at the same instants give the same
+/// events.</summary>
 /// <remarks>
 /// No clock, no dice, no I/O, no log and no await in here. The rules (<c>Core/Rules</c>) read state and emit events;
 /// <see cref="Apply"/> alone changes state, live and in recovery alike, so there is one way for a fact to become state.

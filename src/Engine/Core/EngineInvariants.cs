@@ -31,7 +31,8 @@ internal static class EngineInvariants
         Require(jobs.Count == state.Jobs.Count, "every kept job is in one of the two lists");
         foreach (var job in jobs)
         {
-            Require(state.Jobs.TryGetValue(job.Id, out var found) && ReferenceEquals(found, job), $"{job.Id} is found by its id");
+            Require(state.Jobs.TryGetValue(job.Id, out var found) && ReferenceEquals(found, job),
+                $"{job.Id} is found by its id");
         }
 
         Require(jobs.Select(job => job.Sequence).Distinct().Count() == jobs.Count, "sequences are unique");
@@ -44,8 +45,10 @@ internal static class EngineInvariants
             for (var job = list.First; job is not null; previous = job, job = job.Next)
             {
                 Require(ReferenceEquals(job.Previous, previous), $"{job.Id} is linked both ways");
-                Require(job.State != JobState.None && job.State.IsFinal == final, $"{job.Id} is {job.State} in the right list");
-                Require(!final || previous is null || previous.FinishedAt <= job.FinishedAt, "ended jobs lie in order of their end");
+                Require(job.State != JobState.None && job.State.IsFinal == final,
+                    $"{job.Id} is {job.State} in the right list");
+                Require(!final || previous is null || previous.FinishedAt <= job.FinishedAt,
+                    "ended jobs lie in order of their end");
                 jobs.Add(job);
                 count++;
             }
@@ -82,9 +85,11 @@ internal static class EngineInvariants
 
             // A bijection: no leaked slot, no free ride, never some of them (A3, A4).
             int expected = job.State == JobState.Running ? job.Lane.Limits.Length : 0;
-            Require(held.Count == expected && held.All(limit => job.Lane.Limits.Contains(limit)) && held.Distinct().Count() == expected,
+            Require(held.Count == expected && held.All(limit => job.Lane.Limits.Contains(limit))
+                && held.Distinct().Count() == expected,
                 $"{job.Id} ({job.State}) holds all of its slots, or none");
-            Require((job.State == JobState.Running) == state.Leases.Contains(job), $"{job.Id} ({job.State}) has a lease while it runs");
+            Require((job.State == JobState.Running) == state.Leases.Contains(job),
+                $"{job.Id} ({job.State}) has a lease while it runs");
         }
 
         var limits = state.Users.Values.Select(user => user.Slots)
@@ -106,7 +111,8 @@ internal static class EngineInvariants
         Require(state.Positions.Count == queued.Count, "every queued job has a position, and nothing else has");
         for (int i = 0; i < queued.Count; i++)
         {
-            Require(queued[i].Key == JobMoves.KeyOf(state, queued[i]), $"{queued[i].Id} lies where the order in force puts it");
+            Require(queued[i].Key == JobMoves.KeyOf(state, queued[i]),
+                $"{queued[i].Id} lies where the order in force puts it");
             Require(state.Positions.RankOf(queued[i].Key) == i + 1, $"{queued[i].Id} is number {i + 1}");
         }
     }
@@ -117,11 +123,13 @@ internal static class EngineInvariants
         foreach (var lane in lanes)
         {
             CheckHeap(lane.Jobs, job => job.Key);
-            Require(lane.References == jobs.Count(job => ReferenceEquals(job.Lane, lane)), "a lane knows its kept jobs");
+            Require(lane.References == jobs.Count(job => ReferenceEquals(job.Lane, lane)),
+                "a lane knows its kept jobs");
             Require(lane.References > 0, "a lane without jobs is forgotten");
             foreach (var (_, job) in lane.Jobs.Unordered)
             {
-                Require(job.State == JobState.Queued && ReferenceEquals(job.Lane, lane), $"{job.Id} waits in its own lane");
+                Require(job.State == JobState.Queued && ReferenceEquals(job.Lane, lane),
+                    $"{job.Id} waits in its own lane");
             }
 
             if (lane.Jobs.Count == 0)
@@ -131,7 +139,8 @@ internal static class EngineInvariants
             else if (lane.ParkedOn is { } limit)
             {
                 Require(lane.Limits.Contains(limit), "a lane is parked on a limit of its own");
-                Require(limit.GroupOf(lane.Type, lane.Tier)?.Lanes.Contains(lane) == true, "a parked lane is in its group");
+                Require(limit.GroupOf(lane.Type, lane.Tier)?.Lanes.Contains(lane) == true,
+                    "a parked lane is in its group");
             }
             else
             {
@@ -187,9 +196,11 @@ internal static class EngineInvariants
         foreach (var job in jobs)
         {
             bool waits = job.State is JobState.Scheduled or JobState.AwaitingConfirmation;
-            Require(state.Due.Contains(job) == (waits && !job.IsOverdue), $"{job.Id} ({job.State}) waits for its instant");
+            Require(state.Due.Contains(job) == (waits && !job.IsOverdue),
+                $"{job.Id} ({job.State}) waits for its instant");
             Require(state.Overdue.Contains(job) == job.IsOverdue, $"{job.Id} waits for room");
-            Require(!job.IsOverdue || (job.State == JobState.Scheduled && job.DueAt <= state.Now), $"{job.Id} is overdue");
+            Require(!job.IsOverdue || (job.State == JobState.Scheduled && job.DueAt <= state.Now),
+                $"{job.Id} is overdue");
         }
 
         CheckHeap(state.Due, job => new OrderKey((ulong)job.DueAt.Ms, (ulong)job.Sequence));
@@ -204,12 +215,14 @@ internal static class EngineInvariants
             var own = new List<Job>();
             for (var job = user.NewestJob; job is not null; job = job.NextOfUser)
             {
-                Require(ReferenceEquals(job.User, user) && ReferenceEquals(job.PreviousOfUser, own.LastOrDefault()), $"{user.Id} owns its list");
+                Require(ReferenceEquals(job.User, user) && ReferenceEquals(job.PreviousOfUser, own.LastOrDefault()),
+                    $"{user.Id} owns its list");
                 Require(own.Count == 0 || own[^1].Sequence > job.Sequence, $"the jobs of {user.Id} go from new to old");
                 own.Add(job);
             }
 
-            Require(own.Count == user.JobCount && own.Count == jobs.Count(job => job.User.Id == user.Id), $"{user.Id} has all its jobs");
+            Require(own.Count == user.JobCount && own.Count == jobs.Count(job => job.User.Id == user.Id),
+                $"{user.Id} has all its jobs");
             int lastDay = int.MinValue;
             foreach (var (day, charged, deferred) in user.Allowance.Days)
             {
@@ -229,7 +242,8 @@ internal static class EngineInvariants
             Require(count == project.JobCount && count > 0, $"project {project.Id} knows its jobs");
         }
 
-        Require(jobs.All(job => state.Users.TryGetValue(job.User.Id, out var user) && ReferenceEquals(user, job.User)), "every job's user is known");
+        Require(jobs.All(job => state.Users.TryGetValue(job.User.Id, out var user) && ReferenceEquals(user, job.User)),
+            "every job's user is known");
         Require(jobs.All(job => job.Project is null || (state.Projects.TryGetValue(job.Project.Id, out var project)
             && ReferenceEquals(project, job.Project))), "every job's project is known");
     }

@@ -27,7 +27,8 @@ internal sealed class EngineState
     /// <summary>Scheduled jobs by their not-before instant and suspended ones by their time-out.</summary>
     internal IndexedHeap<Job> Due { get; } = new();
 
-    /// <summary>Scheduled jobs whose instant has come and which wait for room under the cap, in the order of the queue.</summary>
+    /// <summary>Scheduled jobs whose instant has come and which wait for room under the cap, in the order of the
+    /// queue.</summary>
     internal IndexedHeap<Job> Overdue { get; } = new();
 
     internal PositionIndex Positions { get; } = new();
@@ -182,7 +183,8 @@ internal sealed class EngineState
         while (_idleUsers.TryPeek(out var idle) && idle.Day < Now.Day)
         {
             _idleUsers.Dequeue();
-            if (idle.User.JobCount == 0 && idle.User.Answers is not { Count: > 0 } && idle.User.Allowance.LastDay < Now.Day
+            if (idle.User.JobCount == 0 && idle.User.Answers is not { Count: > 0 }
+                && idle.User.Allowance.LastDay < Now.Day
                 && Users.TryGetValue(idle.User.Id, out var current) && ReferenceEquals(current, idle.User))
             {
                 Users.Remove(idle.User.Id);

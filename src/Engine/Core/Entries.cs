@@ -77,7 +77,8 @@ internal sealed class ResourceSet(string[] names, int number, Limit[] limits)
 }
 
 /// <summary>The answer that an idempotency key stands for.</summary>
-internal sealed record KeptAnswer(UserAccount User, JobId JobId, SubmitOutcome Outcome, Instant ScheduledFor, SubmitKey Content)
+internal sealed record KeptAnswer(UserAccount User, JobId JobId, SubmitOutcome Outcome, Instant ScheduledFor,
+    SubmitKey Content)
 {
     internal Instant ExpiresAt => new(Content.ExpiresMs);
 }

@@ -104,6 +104,7 @@ internal struct JobEvent
     internal long HeadStartMs;
 }
 
-/// <summary>What a submission with an idempotency key keeps beside the job: the request's mark and the answer.</summary>
+/// <summary>What a submission with an idempotency key keeps beside the job: the request's mark and the
+/// answer.</summary>
 internal sealed record SubmitKey(
     string Key, UInt128 Fingerprint, long ExpiresMs, long Position, WaitEstimate? Estimate, UsageCounters Usage);

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Engine.Estimation;
 using Engine.RunLogs;
+using Engine.Runtime;
 using Engine.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -81,6 +82,3 @@ public sealed class EngineBuilder
         });
     }
 }
-
-/// <summary>Which handler serves which type.</summary>
-internal sealed record HandlerRegistration(string Type, IJobHandler Handler);

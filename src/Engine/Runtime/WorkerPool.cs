@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Engine.Diagnostics;
-using Engine.Hosting;
 using Engine.RunLogs;
 using Microsoft.Extensions.Logging;
 

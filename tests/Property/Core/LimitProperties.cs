@@ -19,7 +19,8 @@ public sealed class LimitProperties(ITestOutputHelper output)
     public void DA_9_a_waiting_job_keeps_its_place_however_often_it_was_blocked() =>
         Law.Holds(output, 300, StoryGen.Crowd, StoryGen.Shorter, story =>
         {
-            var places = new Dictionary<long, (OrderKey Key, Ordering Order, long HeadStart, long Entry, int Retries)>();
+            var places = new Dictionary<long,
+                (OrderKey Key, Ordering Order, long HeadStart, long Entry, int Retries)>();
             Play.Of(story, play =>
             {
                 var state = play.Engine.Core.State;
@@ -32,7 +33,8 @@ public sealed class LimitProperties(ITestOutputHelper output)
                     Assert.True(!isOld || before.Retries < job.Retries || before.Entry == job.EntrySequence,
                         $"{job.Id} entered as number {before.Entry} and is now number {job.EntrySequence}.");
                     Assert.True(!isOld || job.State != JobState.Queued || before.Order != state.Ordering
-                        || before.HeadStart != state.HeadStartMs || before.Entry != job.EntrySequence || before.Key == job.Key,
+                        || before.HeadStart != state.HeadStartMs || before.Entry != job.EntrySequence
+                            || before.Key == job.Key,
                         $"{job.Id} lost its place.");
                     if (job.State == JobState.Queued)
                     {
@@ -60,7 +62,8 @@ public sealed class LimitProperties(ITestOutputHelper output)
             foreach (var limit in limits)
             {
                 int capacity = state.Tiers.Values.Max(limit.CapacityFor);
-                AssertWithin($"{limit.Kind} {limit.Name}", limit.Used, capacity, used.GetValueOrDefault((limit.Kind, limit.Name)));
+                AssertWithin($"{limit.Kind} {limit.Name}", limit.Used, capacity,
+                    used.GetValueOrDefault((limit.Kind, limit.Name)));
                 used[(limit.Kind, limit.Name)] = limit.Used;
             }
 
@@ -78,5 +81,6 @@ public sealed class LimitProperties(ITestOutputHelper output)
     }
 
     private static void AssertWithin(string what, long count, long limit, long before) =>
-        Assert.True(count >= 0 && (count <= limit || count <= before), $"{what}: {count}, with a limit of {limit}; before {before}.");
+        Assert.True(count >= 0 && (count <= limit || count <= before),
+            $"{what}: {count}, with a limit of {limit}; before {before}.");
 }

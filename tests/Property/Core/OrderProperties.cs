@@ -31,9 +31,11 @@ public sealed class OrderProperties(ITestOutputHelper output)
         {
             foreach (var job in jobs)
             {
-                int overtaken = jobs.Count(other => other.Sequence < job.Sequence && Before(Ordering.Positions, job, other));
+                int overtaken = jobs.Count(other => other.Sequence < job.Sequence
+                    && Before(Ordering.Positions, job, other));
                 Assert.InRange(overtaken, 0, job.Boost);
-                int overtaking = jobs.Count(other => other.Sequence > job.Sequence && Before(Ordering.Positions, other, job));
+                int overtaking = jobs.Count(other => other.Sequence > job.Sequence
+                    && Before(Ordering.Positions, other, job));
                 Assert.InRange(overtaking, 0, jobs.Max(other => other.Boost) - job.Boost);
             }
         });
@@ -46,7 +48,8 @@ public sealed class OrderProperties(ITestOutputHelper output)
             {
                 long difference = (second.Boost - first.Boost) * HeadStartMs;
                 bool mayOvertake = second.EnteredMs - first.EnteredMs < difference
-                    || (second.EnteredMs - first.EnteredMs == difference && (second.Boost, second.Priority).CompareTo((first.Boost, first.Priority)) > 0);
+                    || (second.EnteredMs - first.EnteredMs == difference
+                        && (second.Boost, second.Priority).CompareTo((first.Boost, first.Priority)) > 0);
                 Assert.Equal(mayOvertake, Before(Ordering.HeadStart, second, first));
             }
         });

@@ -73,7 +73,8 @@ public sealed class ReplayProperties(ITestOutputHelper output)
     private static void Provoke(Play play) => Comparison.NextOfEverySet(play);
 
     private static string Bytes(Play play) => string.Join('\n', play.Engine.Frames()
-        .Select(frame => $"{frame.Sequence} {frame.InstantMs} {frame.Checksum:x8} {Convert.ToHexString(frame.Payload.Span)}"));
+        .Select(frame =>
+            $"{frame.Sequence} {frame.InstantMs} {frame.Checksum:x8} {Convert.ToHexString(frame.Payload.Span)}"));
 
     private static object Other(object? value) => value switch
     {

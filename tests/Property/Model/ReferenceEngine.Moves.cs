@@ -9,7 +9,8 @@ internal sealed partial class ReferenceEngine
 
     internal SubmitResult Submit(Engine.Core.Rules.Submission request)
     {
-        if (request.Key is { } key && _answers.TryGetValue((request.UserId, key), out var kept) && NowMs < kept.ExpiresMs)
+        if (request.Key is { } key && _answers.TryGetValue((request.UserId, key), out var kept)
+            && NowMs < kept.ExpiresMs)
         {
             return kept.Fingerprint == request.Fingerprint
                 ? kept.Answer with { Repeated = true }

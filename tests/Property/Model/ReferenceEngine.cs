@@ -79,7 +79,8 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
     /// <summary>The end of a batch, before work is handed out: what is due happens.</summary>
     internal void Settle()
     {
-        foreach (var job in OpenRuns.Where(job => job.LeaseEndsMs <= MonotonicMs).OrderBy(job => job.LeaseEndsMs).ToList())
+        foreach (var job in OpenRuns.Where(job => job.LeaseEndsMs <= MonotonicMs).OrderBy(job => job.LeaseEndsMs)
+            .ToList())
         {
             Lose(job);
         }
@@ -152,7 +153,8 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
     /// <summary>The job that a worker for these types gets, if any: the first in order with room in all of its
     /// limits.</summary>
     internal ReferenceJob? Next(IReadOnlyCollection<string> types) =>
-        Queue.FirstOrDefault(job => types.Contains(job.Type) && LimitsOf(job).All(limit => limit.Used < limit.Capacity));
+        Queue.FirstOrDefault(job => types.Contains(job.Type) && LimitsOf(job)
+            .All(limit => limit.Used < limit.Capacity));
 
     internal WaitReason? WaitingFor(ReferenceJob job)
     {
@@ -165,7 +167,8 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
             JobState.Scheduled when job.DueMs <= NowMs =>
                 new WaitReason(WaitKind.GlobalCap, "queue", Queued, Options.GlobalCap),
             JobState.Scheduled when job.Why == WaitKind.DailyAllowance =>
-                new WaitReason(WaitKind.DailyAllowance, job.User, Charged(job.User, Today), tier.DailyLimit, Until: due),
+                new WaitReason(WaitKind.DailyAllowance, job.User, Charged(job.User, Today), tier.DailyLimit,
+                    Until: due),
             JobState.Scheduled =>
                 new WaitReason(job.Why, job.Type, job.Retries, TypeOf(job.Type)!.MaxRetries, Until: due),
             JobState.AwaitingConfirmation =>

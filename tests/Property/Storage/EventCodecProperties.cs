@@ -13,11 +13,14 @@ public sealed class EventCodecProperties(ITestOutputHelper output)
     private static readonly FieldInfo[] Fields =
         typeof(JobEvent).GetFields(BindingFlags.Instance | BindingFlags.NonPublic);
 
-    private static readonly Gen<string?> Text = Gen.Elements<string?>(null, "", "a", "naïve 🙂 text", new string('x', 300));
-    private static readonly Gen<long> Long = Gen.Elements(0, 1, -1, 127, 128, 1_900_000_000_000, long.MaxValue, long.MinValue);
+    private static readonly Gen<string?> Text = Gen.Elements<string?>(null, "", "a", "naïve 🙂 text",
+        new string('x', 300));
+    private static readonly Gen<long> Long = Gen.Elements(0, 1, -1, 127, 128, 1_900_000_000_000, long.MaxValue,
+        long.MinValue);
     private static readonly Gen<long> Count = Gen.Elements(0L, 1, 127, 128, 16_383, 16_384, int.MaxValue);
     private static readonly Gen<ReadOnlyMemory<byte>> Bytes =
-        Gen.Elements(0, 1, 127, 128, 5000).Select(length => new ReadOnlyMemory<byte>([.. Enumerable.Range(0, length).Select(i => (byte)i)]));
+        Gen.Elements(0, 1, 127, 128, 5000)
+            .Select(length => new ReadOnlyMemory<byte>([.. Enumerable.Range(0, length).Select(i => (byte)i)]));
 
     private static readonly Gen<JobEvent> Any =
         from kind in Gen.Elements(Enum.GetValues<EventKind>().Where(kind => kind != EventKind.None).ToArray())
@@ -34,7 +37,8 @@ public sealed class EventCodecProperties(ITestOutputHelper output)
         from bytes in Bytes
         from answer in Answer
         from resources in Gen.Elements<string[]?>(null, ["r1"], ["a", "b", ""])
-        select Make(kind, id, state, why, due, day, (int)count, (int)other, message, error, name, bytes, answer, resources);
+        select Make(kind, id, state, why, due, day, (int)count, (int)other, message, error, name, bytes, answer,
+            resources);
 
     private static Gen<SubmitKey> Answer =>
         from key in Gen.Elements("k", new string('~', 255))
@@ -111,8 +115,10 @@ public sealed class EventCodecProperties(ITestOutputHelper output)
         {
             EventKind.JobSubmitted => about with
             {
-                State = state, DueMs = due, Why = why, Day = day, Type = name, User = message, Project = error, Tier = name,
-                Resources = resources, Priority = count, Boost = other, Count = count, Payload = bytes, Message = message,
+                State = state, DueMs = due, Why = why, Day = day, Type = name, User = message, Project = error,
+                    Tier = name,
+                Resources = resources, Priority = count, Boost = other, Count = count, Payload = bytes,
+                    Message = message,
             },
             EventKind.JobReleased => about with { Day = day, Message = message },
             EventKind.JobDeferred => about with { Day = day, DueMs = due, Message = message },
@@ -122,14 +128,17 @@ public sealed class EventCodecProperties(ITestOutputHelper output)
             EventKind.IterationStarted => about,
             EventKind.RunEnded => about with
             {
-                End = (RunEnd)((count % 5) + 1), State = state, DueMs = due, Why = why, Message = message, Error = error,
+                End = (RunEnd)((count % 5) + 1), State = state, DueMs = due, Why = why, Message = message,
+                    Error = error,
                 DebugId = name, Payload = bytes,
             },
             EventKind.CancelRequested => about with { Message = message },
             EventKind.JobEnded => about with { State = state, Message = message, Error = error, DebugId = name },
-            EventKind.JobConfirmed => about with { State = state, DueMs = due, Why = why, Count = count, Message = message },
+            EventKind.JobConfirmed =>
+                about with { State = state, DueMs = due, Why = why, Count = count, Message = message },
             EventKind.JobsPurged => new JobEvent { Kind = kind, Count = count },
-            EventKind.OrderingChanged => new JobEvent { Kind = kind, Ordering = (Ordering)(count % 3), HeadStartMs = other },
+            EventKind.OrderingChanged =>
+                new JobEvent { Kind = kind, Ordering = (Ordering)(count % 3), HeadStartMs = other },
             EventKind.AnswerKept => about with { Answer = answer },
             EventKind.None => throw new InvalidOperationException("No such event."),
         };
@@ -142,11 +151,14 @@ public sealed class EventCodecProperties(ITestOutputHelper output)
         return writer.Written.ToArray();
     }
 
-    private static string Shown(JobEvent e) => string.Join(", ", Fields.Select(field => $"{field.Name} = {field.GetValue(e) switch
+    private static string Shown(JobEvent e) =>
+        string.Join(", ", Fields.Select(field => $"{field.Name} = {Shown(field.GetValue(e))}"));
+
+    private static object Shown(object? value) => value switch
     {
         ReadOnlyMemory<byte> bytes => Convert.ToHexString(bytes.Span),
         string[] texts => $"[{string.Join('|', texts)}]",
         string text => $"'{text}'",
-        var value => value ?? "null",
-    }}"));
+        _ => value ?? "null",
+    };
 }

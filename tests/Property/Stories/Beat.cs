@@ -41,7 +41,8 @@ internal abstract record Op
         int Job, int User, int Project, int Tier, int Type, int Priority, int Resources, int Key, int Body) : Op
     {
         public override string ToString() =>
-            $"submit #{Job} u{User}{(Project == 0 ? "" : $" p{Project}")} t{Tier} {Setup.TypeNames[Type]} priority {Priority}" +
+            $"submit #{Job} u{User}{(Project == 0 ? "" : $" p{Project}")} t{Tier} {Setup.TypeNames[Type]} " +
+            $"priority {Priority}" +
             $"{(Resources == 0 ? "" : $" resources {Resources}")}{(Key == 0 ? "" : $" key {Key} body {Body}")}";
     }
 
@@ -95,5 +96,5 @@ internal enum Saying
 internal sealed record Story(Setup Setup, IReadOnlyList<Beat> Beats)
 {
     public override string ToString() =>
-        $"{Environment.NewLine}  setup: {Setup}{string.Concat(Beats.Select((beat, i) => $"{Environment.NewLine}  {i}: {beat}"))}";
+        $"\n  setup: {Setup}{string.Concat(Beats.Select((beat, i) => $"\n  {i}: {beat}"))}";
 }

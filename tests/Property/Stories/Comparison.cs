@@ -35,7 +35,8 @@ internal static class Comparison
         var (core, reference) = (play.Engine.Core, play.Reference);
         var kept = reference.Kept.ToList();
         Assert.Equal(kept.Select(job => job.Id).Order(), core.State.Jobs.Keys.Order());
-        var positions = reference.Queue.Select((job, i) => (job.Id, Rank: i + 1)).ToDictionary(pair => pair.Id, pair => pair.Rank);
+        var positions = reference.Queue.Select((job, i) => (job.Id, Rank: i + 1))
+            .ToDictionary(pair => pair.Id, pair => pair.Rank);
         foreach (var job in kept)
         {
             var expected = Facts.Of(reference, job, positions.GetValueOrDefault(job.Id));
@@ -58,7 +59,8 @@ internal static class Comparison
         {
             var jobs = reference.Jobs.Where(job => job.Tier == tier.Tier).ToList();
             Assert.Equal(
-                (Count(JobState.Scheduled), Count(JobState.Queued), Count(JobState.Running), Count(JobState.AwaitingConfirmation),
+                (Count(JobState.Scheduled), Count(JobState.Queued), Count(JobState.Running),
+                    Count(JobState.AwaitingConfirmation),
                     Count(JobState.Completed), Count(JobState.Failed), Count(JobState.Cancelled)),
                 (tier.Scheduled, tier.Queued, tier.Running, tier.AwaitingConfirmation,
                     tier.Completed, tier.Failed, tier.Cancelled));

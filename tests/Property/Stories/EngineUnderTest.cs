@@ -52,7 +52,8 @@ internal sealed class EngineUnderTest
         Feed.StartAfter(Core.State.LastEventId);
         writer.Batch.Forgotten.Clear();
         Loop = new CommandLoop(
-            Core, writer, new LoopContext(Core, Feed), _inbox, Journal, Ownership, Time, new EngineMetrics(), NullLogger.Instance)
+            Core, writer, new LoopContext(Core, Feed), _inbox, Journal, Ownership, Time, new EngineMetrics(),
+                NullLogger.Instance)
         {
             StopRun = Stopped.Add,
             Forget = Forgotten.Add,

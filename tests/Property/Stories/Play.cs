@@ -49,7 +49,8 @@ internal sealed class Play
             catch (Exception exception)
             {
                 // Without the exception itself, of which FsCheck would print every word twice.
-                var lines = exception.StackTrace?.Split('\n').Where(line => line.Contains("Engine.", StringComparison.Ordinal));
+                var lines = exception.StackTrace?.Split('\n')
+                    .Where(line => line.Contains("Engine.", StringComparison.Ordinal));
                 string where = string.Join('\n', lines?.Take(4) ?? []);
                 throw new InvalidOperationException($"At beat {i} ({story.Beats[i]}): {exception.Message}\n{where}");
             }
@@ -263,16 +264,22 @@ internal sealed class Play
 
     private static string StageName(int stage) => stage < 3 ? Setup.Stages.Stages[stage].Name : "nowhere";
 
-    private static string Comparable(SubmitResult answer) =>
-        $"{answer.Outcome} {answer.JobId} at {answer.Position}, {answer.Estimate}, for {answer.ScheduledFor:O}, " +
-        $"{(answer.Outcome == SubmitOutcome.Refused && answer.Refusal!.Reason != RefusalReason.ScheduleFull ? "" : answer.Usage)}" +
-        $"{answer.Refusal?.Reason} {answer.Refusal?.Field}{(answer.Repeated ? " again" : "")}";
+    private static string Comparable(SubmitResult answer)
+    {
+        // Counters come with every answer but a refusal that has nothing to do with them.
+        bool hasUsage = answer.Outcome != SubmitOutcome.Refused || answer.Refusal!.Reason == RefusalReason.ScheduleFull;
+        return $"{answer.Outcome} {answer.JobId} at {answer.Position}, {answer.Estimate}, " +
+            $"for {answer.ScheduledFor:O}, {(hasUsage ? answer.Usage : "")} " +
+            $"{answer.Refusal?.Reason} {answer.Refusal?.Field}" + (answer.Repeated ? " again" : "");
+    }
 
     private string Comparable(RunLease lease, ReferenceJob job) =>
         $"{lease} {job.Type} {job.User} {job.Project} {job.Tier} '{job.Payload}' '{job.Checkpoint}' {job.Used} " +
         $"{Reference.TypeOf(job.Type)!.Timeout}";
 
     private static string Comparable(ClaimedRun run) =>
-        $"{run.Lease} {run.Type} {run.UserId} {run.ProjectId} {run.Tier} '{Encoding.UTF8.GetString(run.Payload.Span)}' " +
-        $"'{Encoding.UTF8.GetString(run.Checkpoint.Span)}' {run.IterationsUsed} {run.Timeout}";
+        $"{run.Lease} {run.Type} {run.UserId} {run.ProjectId} {run.Tier} '{TextOf(run.Payload)}' " +
+        $"'{TextOf(run.Checkpoint)}' {run.IterationsUsed} {run.Timeout}";
+
+    private static string TextOf(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
 }

@@ -14,7 +14,8 @@ namespace Engine.Tests.Stories;
 /// <param name="Shared">Whether projects are.</param>
 /// <param name="HeadStartSeconds">With the order of that name.</param>
 internal sealed record Setup(
-    Ordering Order, int Cap, TierSetup[] Tiers, int R1, int R2, int Kept, int DaysAhead, bool Shared, int HeadStartSeconds)
+    Ordering Order, int Cap, TierSetup[] Tiers, int R1, int R2, int Kept, int DaysAhead, bool Shared,
+        int HeadStartSeconds)
 {
     internal const string Plain = "plain";
     internal const string Staged = "staged";
@@ -41,7 +42,8 @@ internal sealed record Setup(
         [
             new JobType { Name = Plain, MaxRetries = 2, RetryDelay = TimeSpan.FromSeconds(20), MaxLostRuns = 1 },
             new JobType { Name = Staged, Pipeline = Stages, MaxLostRuns = 2 },
-            new JobType { Name = Scarce, MaxRetries = 1, RetryDelay = TimeSpan.Zero, MaxLostRuns = 0, Resources = ["r1"] },
+            new JobType { Name = Scarce, MaxRetries = 1, RetryDelay = TimeSpan.Zero, MaxLostRuns = 0,
+                Resources = ["r1"] },
         ],
         Resources = new Dictionary<string, int>(StringComparer.Ordinal) { ["r1"] = R1, ["r2"] = R2 },
         Ordering = Order,
@@ -82,7 +84,8 @@ internal sealed record Setup(
 
     public override string ToString() =>
         $"{Order}, cap {Cap}, {string.Join(", ", Tiers.Select((tier, i) => $"t{i}({tier})"))}, r1 {R1}, r2 {R2}, " +
-        $"keep {Kept}, {DaysAhead} days ahead, {(Shared ? "shared" : "owned")} projects, head start {HeadStartSeconds} s";
+        $"keep {Kept}, {DaysAhead} days ahead, {(Shared ? "shared" : "owned")} projects, " +
+        $"head start {HeadStartSeconds} s";
 }
 
 /// <summary>One small tier.</summary>

@@ -12,9 +12,11 @@ internal static class StoryGen
         from user in Gen.Choose(1, 3)
         from project in Gen.Elements(0, 0, 1, 2, 3)
         from tier in Gen.Elements(0, 0, 1, 1, 2, 2, 3, 4)
-        from type in Gen.Frequency((30, Gen.Constant(0)), (12, Gen.Constant(1)), (12, Gen.Constant(2)), (1, Gen.Constant(3)))
+        from type in Gen.Frequency((30, Gen.Constant(0)), (12, Gen.Constant(1)), (12, Gen.Constant(2)),
+            (1, Gen.Constant(3)))
         from priority in Gen.Elements(0, 0, 0, 50, 100)
-        from resources in Gen.Frequency((14, Gen.Constant(0)), (2, Gen.Constant(1)), (2, Gen.Constant(2)), (2, Gen.Constant(3)), (1, Gen.Constant(4)))
+        from resources in Gen.Frequency((14, Gen.Constant(0)), (2, Gen.Constant(1)), (2, Gen.Constant(2)),
+            (2, Gen.Constant(3)), (1, Gen.Constant(4)))
         from key in Gen.Frequency((8, Gen.Constant(0)), (1, Gen.Choose(1, 2)))
         from body in Gen.Elements(0, 0, 0, 1)
         select (Op)new Op.Submit(job, user, project, tier, type, priority, resources, key, body);
@@ -49,7 +51,8 @@ internal static class StoryGen
         (4, Gen.Elements(1, 999, 1000, 10_000, 20_000, 30_000, 31_000, 40_000)
             .Select(ms => (Beat)new Beat.Wait(TimeSpan.FromMilliseconds(ms)))),
         (2, Gen.Elements(1, 5, 20, 60).Select(hours => (Beat)new Beat.Wait(TimeSpan.FromHours(hours)))),
-        (3, Gen.Elements(-1, 0, 1, 1_800_000, 3_599_999, 3_600_000, 3_600_001).Select(ms => (Beat)new Beat.ToMidnight(ms))),
+        (3, Gen.Elements(-1, 0, 1, 1_800_000, 3_599_999, 3_600_000, 3_600_001)
+            .Select(ms => (Beat)new Beat.ToMidnight(ms))),
         (2, Gen.Elements(-90_000, -3600, -1, 600, 50_000)
             .Select(seconds => (Beat)new Beat.WallJump(TimeSpan.FromSeconds(seconds)))));
 

@@ -1,6 +1,7 @@
 namespace Engine.Core.Rules;
 
-/// <summary>Withdrawing a job: at once while it waits, by way of its run while it works (DA-16, DA-17, L6, L7).</summary>
+/// <summary>Withdrawing a job: at once while it waits, by way of its run while it works (DA-16, DA-17, L6,
+/// L7).</summary>
 internal static class Cancelling
 {
     internal const string Message = "Cancelled by user";

@@ -2,7 +2,8 @@ using Engine.Core.Scheduling;
 
 namespace Engine.Core.Rules;
 
-/// <summary>Hands the next job to a worker: its run, its lease and all its slots are one fact (DA-7, DA-12, A4).</summary>
+/// <summary>Hands the next job to a worker: its run, its lease and all its slots are one fact (DA-7, DA-12,
+/// A4).</summary>
 internal static class Claiming
 {
     /// <summary>Starts the best job for these types that may run, or returns null when none may.</summary>

@@ -2,7 +2,8 @@ using Engine.Core.Scheduling;
 
 namespace Engine.Core.Rules;
 
-/// <summary>Adopts settings: raised limits let in who waits for them, lowered ones drain in their own time (A9).</summary>
+/// <summary>Adopts settings: raised limits let in who waits for them, lowered ones drain in their own time
+/// (A9).</summary>
 internal static class Configuring
 {
     /// <summary>Puts settings in force. Nothing that was decided changes.</summary>

@@ -3,11 +3,13 @@ using System.Runtime.CompilerServices;
 namespace Engine.Core.Rules;
 
 /// <summary>The end of a run: its slots, its job's next state and what it left are one fact.</summary>
-/// <remarks>What seldom happens is kept out of line: inlined, each event of it would be cleared on every common end too.
+/// <remarks>What seldom happens is kept out of line: inlined, each event of it would be cleared on every common end
+/// too.
 /// </remarks>
 internal static class Finishing
 {
-    /// <summary>Ends the run that a worker holds. A completion out of turn is refused; a stale one changes nothing.</summary>
+    /// <summary>Ends the run that a worker holds. A completion out of turn is refused; a stale one changes
+    /// nothing.</summary>
     internal static LeaseAnswer Decide(EngineCore core, in RunLease lease, RunOutcome outcome)
     {
         if (core.HolderOf(lease) is not { } job)
@@ -60,7 +62,8 @@ internal static class Finishing
         return LeaseAnswer.Accepted;
     }
 
-    /// <summary>Ends a run whose worker is gone: the job keeps its place, unless it lost too many (DA-7, DA-13).</summary>
+    /// <summary>Ends a run whose worker is gone: the job keeps its place, unless it lost too many (DA-7,
+    /// DA-13).</summary>
     internal static void Lose(EngineCore core, Job job)
     {
         if (job.CancelRequested)

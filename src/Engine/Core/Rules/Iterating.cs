@@ -1,6 +1,7 @@
 namespace Engine.Core.Rules;
 
-/// <summary>Iterations in batches: a run asks before each; at the end of a batch the job waits for its owner (DA-22).</summary>
+/// <summary>Iterations in batches: a run asks before each; at the end of a batch the job waits for its owner
+/// (DA-22).</summary>
 internal static class Iterating
 {
     internal static IterationAnswer DecideBegin(EngineCore core, in RunLease lease)

@@ -1,6 +1,7 @@
 namespace Engine.Core.Rules;
 
-/// <summary>Leases by the monotonic clock. Renewing one is no fact: a restart gives every worker a new lease, or none.</summary>
+/// <summary>Leases by the monotonic clock. Renewing one is no fact: a restart gives every worker a new lease, or
+/// none.</summary>
 internal static class Leasing
 {
     internal static LeaseAnswer DecideHeartbeat(EngineCore core, in RunLease lease)
@@ -37,7 +38,8 @@ internal static class Leasing
         return lost;
     }
 
-    /// <summary>Ends every open run: after a restart none of their workers is left. Returns whether that was all.</summary>
+    /// <summary>Ends every open run: after a restart none of their workers is left. Returns whether that was
+    /// all.</summary>
     internal static bool DecideLost(EngineCore core, ref int lost)
     {
         var leases = core.State.Leases;

@@ -1,10 +1,12 @@
 namespace Engine.Core.Rules;
 
-/// <summary>Lets scheduled jobs into the queue: not before their instant, in the order of the queue, as long as there is
+/// <summary>Lets scheduled jobs into the queue: not before their instant, in the order of the queue, as long as there
+/// is
 /// room under the cap (DA-5, DA-6).</summary>
 internal static class Releasing
 {
-    /// <summary>When a job may run on a day: its start plus a jitter that depends on nothing but the job (LA-16, A6).</summary>
+    /// <summary>When a job may run on a day: its start plus a jitter that depends on nothing but the job (LA-16,
+    /// A6).</summary>
     internal static Instant DueOn(int day, JobId id, EngineSettings settings) =>
         new(Instant.StartOf(day).Ms + (long)(id.Seed % (ulong)(settings.ReleaseJitterMs + 1)));
 

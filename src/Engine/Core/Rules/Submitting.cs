@@ -166,7 +166,8 @@ internal static class Submitting
             {
                 Reason = RefusalReason.UnknownType,
                 Field = nameof(JobRequest.Type),
-                Message = $"There is no job type '{submission.Type}'. Known types: {(known.Length == 0 ? "none" : known)}.",
+                Message = $"There is no job type '{submission.Type}'. " +
+                    $"Known types: {(known.Length == 0 ? "none" : known)}.",
             };
         }
 

@@ -62,7 +62,8 @@ internal static class Viewing
         Timeout = job.Type.Policy?.Timeout ?? TimeSpan.FromHours(1),
     };
 
-    /// <summary>What people are shown: the stage for a type with a pipeline, else the state (design 4, A-T16).</summary>
+    /// <summary>What people are shown: the stage for a type with a pipeline, else the state (design 4,
+    /// A-T16).</summary>
     internal static (string Status, string Label) StatusOf(Job job)
     {
         if (job.Type.Policy?.Pipeline is not { } pipeline)

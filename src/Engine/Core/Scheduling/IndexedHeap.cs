@@ -9,7 +9,8 @@ internal abstract class HeapNode
     internal int HeapIndex = Outside;
 }
 
-/// <summary>A four-ary heap whose members know their place, so that any of them can leave or move in O(log n).</summary>
+/// <summary>A four-ary heap whose members know their place, so that any of them can leave or move in O(log
+/// n).</summary>
 /// <remarks>Keys lie beside the members in one array, so that comparing never follows a reference. Sifting moves a hole
 /// instead of swapping.</remarks>
 internal sealed class IndexedHeap<T>

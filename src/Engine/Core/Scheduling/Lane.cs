@@ -50,5 +50,6 @@ internal sealed class Lane : HeapNode
     }
 }
 
-/// <summary>What tells lanes apart: numbers of the user, the project (0 for none), type, tier and set of resources.</summary>
+/// <summary>What tells lanes apart: numbers of the user, the project (0 for none), type, tier and set of
+/// resources.</summary>
 internal readonly record struct LaneKey(int User, int Project, int Type, int Tier, int Resources);

@@ -2,7 +2,8 @@ namespace Engine.Core.Scheduling;
 
 /// <summary>Knows which lane runs next, without ever looking at one that cannot.</summary>
 /// <remarks>
-/// <para>A lane with waiting jobs is in exactly one place: in the heap of its job type, or parked on a full limit. A lane
+/// <para>A lane with waiting jobs is in exactly one place: in the heap of its job type, or parked on a full limit. A
+/// lane
 /// is found blocked only when it comes first, and then parks, so the work is paid by the claim that passed it.</para>
 /// <para>The rule that makes waking one lane enough: for every limit with room and every (type, tier) with lanes parked
 /// on it, a lane of that type and tier with that limit is in its heap with a key no worse than the best parked one. A
@@ -69,7 +70,8 @@ internal static class LaneBoard
         }
     }
 
-    /// <summary>The lane whose head runs next on a worker for <paramref name="types"/>, or null when nothing can.</summary>
+    /// <summary>The lane whose head runs next on a worker for <paramref name="types"/>, or null when nothing
+    /// can.</summary>
     internal static Lane? FindNext(ReadOnlySpan<JobTypeEntry> types)
     {
         while (true)
@@ -94,7 +96,8 @@ internal static class LaneBoard
         }
     }
 
-    /// <summary>A slot of <paramref name="limit"/> was given back: lets in the best lane of each group that it was full for.</summary>
+    /// <summary>A slot of <paramref name="limit"/> was given back: lets in the best lane of each group that it was full
+    /// for.</summary>
     internal static void SlotFreed(Limit limit)
     {
         foreach (var group in limit.Groups)
@@ -107,7 +110,8 @@ internal static class LaneBoard
         }
     }
 
-    /// <summary>The capacities of <paramref name="limit"/> may have risen: lets in the best lane of each group with room.</summary>
+    /// <summary>The capacities of <paramref name="limit"/> may have risen: lets in the best lane of each group with
+    /// room.</summary>
     internal static void CapacityChanged(Limit limit)
     {
         foreach (var group in limit.Groups)

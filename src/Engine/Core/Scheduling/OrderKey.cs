@@ -8,7 +8,8 @@ namespace Engine.Core.Scheduling;
 /// </remarks>
 internal readonly record struct OrderKey(ulong High, ulong Low) : IComparable<OrderKey>
 {
-    /// <summary>Sequence numbers stay below this, as the golden scores of A-Q8 ask: one tier never spills into the next.</summary>
+    /// <summary>Sequence numbers stay below this, as the golden scores of A-Q8 ask: one tier never spills into the
+    /// next.</summary>
     internal const long MaxSequence = 1_000_000_000_000;
 
     private const int SequenceBits = 40;

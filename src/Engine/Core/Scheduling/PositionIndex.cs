@@ -1,10 +1,13 @@
 namespace Engine.Core.Scheduling;
 
-/// <summary>The keys of all waiting jobs in order, and how many are below any of them: a job's position in O(log n).</summary>
+/// <summary>The keys of all waiting jobs in order, and how many are below any of them: a job's position in O(log
+/// n).</summary>
 /// <remarks>
 /// A B+-tree that counts: leaves hold up to 64 keys side by side, branches hold for each child how many keys are below
-/// it. Jobs enter at the end of their tier and priority, so a full leaf is split where such a run of keys grows, and stays
-/// full behind it. Two neighbouring leaves become one when the keys of both fill seven eighths of it, so that a key takes
+/// it. Jobs enter at the end of their tier and priority, so a full leaf is split where such a run of keys grows, and
+/// stays
+/// full behind it. Two neighbouring leaves become one when the keys of both fill seven eighths of it, so that a key
+/// takes
 /// about 17 bytes when jobs come and go in the usual order, and 40 when they leave at random.
 ///
 /// One pass from the root to a leaf: a full branch is split, and a nearly empty one refilled, on the way down, so that
@@ -239,7 +242,8 @@ internal sealed class PositionIndex
         parent.InsertAt(slot + 1, right.Separators[0], right, moved);
     }
 
-    /// <summary>Makes a nearly empty branch one with a neighbour, or takes as many children as make them equal.</summary>
+    /// <summary>Makes a nearly empty branch one with a neighbour, or takes as many children as make them
+    /// equal.</summary>
     private void Refill(PositionBranch parent, int slot)
     {
         int leftSlot = slot > 0 ? slot - 1 : slot;
