@@ -12,6 +12,7 @@ internal sealed class EngineUnderTest : IAsyncDisposable
     /// <summary>Runs that one worker takes at a time.</summary>
     internal const int ClaimSize = 512;
 
+    private const int DefaultRetained = 100_000;
     private const int Workers = 4;
     private const int SubmitWindow = 1_024;
     private static readonly RunOutcome Done = new RunOutcome.Completed();
@@ -42,10 +43,14 @@ internal sealed class EngineUnderTest : IAsyncDisposable
     /// <param name="journal">Disposed with the engine.</param>
     /// <param name="limited">All limits on, or none that ever binds.</param>
     /// <param name="configure">Adds to the configuration.</param>
+    /// <param name="retained">How many ended jobs it keeps.</param>
     internal static async Task<EngineUnderTest> StartAsync(
-        IJournal journal, bool limited = true, Action<EngineBuilder>? configure = null)
+        IJournal journal,
+        bool limited = true,
+        Action<EngineBuilder>? configure = null,
+        int retained = DefaultRetained)
     {
-        EngineUnderTest engine = Create(journal, limited, configure);
+        EngineUnderTest engine = Create(journal, limited, configure, retained);
         foreach (IHostedService part in engine._services.GetServices<IHostedService>())
         {
             await part.StartAsync(CancellationToken.None);
@@ -57,7 +62,10 @@ internal sealed class EngineUnderTest : IAsyncDisposable
 
     /// <summary>The same, not started, and without a worker pool.</summary>
     internal static EngineUnderTest Create(
-        IJournal journal, bool limited = true, Action<EngineBuilder>? configure = null)
+        IJournal journal,
+        bool limited = true,
+        Action<EngineBuilder>? configure = null,
+        int retained = DefaultRetained)
     {
         var counting = new CountingJournal(journal);
         var services = new ServiceCollection();
@@ -68,6 +76,7 @@ internal sealed class EngineUnderTest : IAsyncDisposable
             {
                 options.GlobalCap = 10_000_000;
                 options.MaxConcurrentRuns = 0;
+                options.RetentionCount = retained;
                 options.Resources[Workload.Resource] = 100_000;
             });
             if (configure is null)
@@ -124,6 +133,13 @@ internal sealed class EngineUnderTest : IAsyncDisposable
         await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(() => WorkAsync(target, stop.Token))))
             .WaitAsync(duration < Patience ? duration + Patience : duration);
         return (_ended - before, Stopwatch.GetElapsedTime(started));
+    }
+
+    /// <summary>Runs life cycles until the code is compiled and ended jobs are forgotten as new ones end.</summary>
+    internal async Task WarmUpAsync(TimeSpan atLeast, int retained)
+    {
+        await CycleAsync(atLeast);
+        await CycleAsync(Patience, atMost: Math.Max(0, retained + (retained / 5) - _ended));
     }
 
     /// <summary>A fast wrong answer is no result: compares the engine's own counts with what was acknowledged.</summary>

@@ -88,6 +88,10 @@ internal sealed record ThroughputPlan
 
     internal required int Calls { get; init; }
 
+    /// <summary>Ended jobs that engines keep. Rates are measured after as many have ended: from then on each end forgets
+    /// another, as in an engine that has been up for long.</summary>
+    internal required int Retained { get; init; }
+
     internal required long RecoveryEvents { get; init; }
 
     internal static ThroughputPlan Full { get; } = new()
@@ -97,6 +101,7 @@ internal sealed record ThroughputPlan
         Rounds = 3,
         Deep = 1_000_000,
         Calls = 20_000,
+        Retained = 100_000,
         RecoveryEvents = 1_000_000,
     };
 
@@ -107,6 +112,7 @@ internal sealed record ThroughputPlan
         Rounds = 2,
         Deep = 100_000,
         Calls = 2_000,
+        Retained = 10_000,
         RecoveryEvents = 200_000,
     };
 }

@@ -55,12 +55,14 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
     // With limits and without in turns, so that both meet the same machine.
     private async Task LifeCyclesAsync()
     {
-        await using EngineUnderTest limited = await EngineUnderTest.StartAsync(journals.OpenNew(), limited: true);
-        await using EngineUnderTest free = await EngineUnderTest.StartAsync(journals.OpenNew(), limited: false);
+        await using EngineUnderTest limited = await EngineUnderTest.StartAsync(
+            journals.OpenNew(), limited: true, retained: plan.Retained);
+        await using EngineUnderTest free = await EngineUnderTest.StartAsync(
+            journals.OpenNew(), limited: false, retained: plan.Retained);
         await limited.FillAsync(plan.Queued);
         await free.FillAsync(plan.Queued);
-        await limited.CycleAsync(plan.Window);
-        await free.CycleAsync(plan.Window);
+        await limited.WarmUpAsync(plan.Window, plan.Retained);
+        await free.WarmUpAsync(plan.Window, plan.Retained);
 
         long bytes = limited.Journal.Bytes;
         long appends = limited.Journal.Appends;
@@ -94,10 +96,12 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
 
     private async Task DepthsAsync()
     {
-        await using EngineUnderTest shallow = await EngineUnderTest.StartAsync(journals.OpenNew());
-        await using EngineUnderTest deep = await EngineUnderTest.StartAsync(journals.OpenNew());
+        await using EngineUnderTest shallow = await EngineUnderTest.StartAsync(
+            journals.OpenNew(), retained: plan.Retained);
+        await using EngineUnderTest deep = await EngineUnderTest.StartAsync(
+            journals.OpenNew(), retained: plan.Retained);
         await shallow.FillAsync(Shallow);
-        await shallow.CycleAsync(plan.Window / 2);
+        await shallow.WarmUpAsync(plan.Window / 2, plan.Retained);
         long before = GC.GetTotalMemory(forceFullCollection: true);
         IReadOnlyList<JobId> waiting = await deep.FillAsync(plan.Deep, sampled: 1_000);
         long kept = GC.GetTotalMemory(forceFullCollection: true) - before;
@@ -110,7 +114,7 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         Latencies inCore = SingleCalls.PositionsInCore(plan.Deep, plan.Calls);
         Figures.Print("position_in_core_p99", inCore.Microseconds(0.99), "us");
 
-        await deep.CycleAsync(plan.Window / 2);
+        await deep.WarmUpAsync(plan.Window / 2, plan.Retained);
         var shallowRates = new List<double>();
         var deepRates = new List<double>();
         for (int round = 0; round < plan.Rounds; round++)
