@@ -6,11 +6,15 @@ namespace Engine.Tests.Processes;
 
 /// <summary>What a program does, and what becomes of its run.</summary>
 [UnsupportedOSPlatform("windows")]
-public sealed class ProcessOutcomeTests : IAsyncDisposable
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "xunit disposes through IAsyncLifetime.")]
+public sealed class ProcessOutcomeTests : IAsyncLifetime
 {
     private readonly ProcessHarness _harness = new();
 
-    public ValueTask DisposeAsync() => _harness.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _harness.DisposeAsync();
 
     [Fact]
     public async Task Exit_0_completes_with_the_files_it_left()

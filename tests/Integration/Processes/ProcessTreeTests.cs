@@ -3,12 +3,16 @@ using System.Diagnostics;
 namespace Engine.Tests.Processes;
 
 /// <summary>No process outlives its run: not by being a grandchild, by deafness, nor by the host's death.</summary>
-public sealed class ProcessTreeTests : IAsyncDisposable
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "xunit disposes through IAsyncLifetime.")]
+public sealed class ProcessTreeTests : IAsyncLifetime
 {
     private readonly ProcessHarness _harness = new();
     private readonly CancellationTokenSource _cancel = new();
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _cancel.Dispose();
         await _harness.DisposeAsync();

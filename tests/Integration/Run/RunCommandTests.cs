@@ -50,7 +50,7 @@ public sealed class RunCommandTests : IDisposable
     public async Task Killed_again_and_again_it_goes_on_and_runs_nothing_twice_that_was_done(int seed)
     {
         // A job marks its start and its end; the file has more of them than one start survives to do.
-        const int Jobs = 24;
+        const int Jobs = 60;
         await WriteJobsAsync(Jobs, $"echo s >> {_directory}/$0.start; sleep 0.1; echo e >> {_directory}/$0.end");
         Dictionary<string, int> startsWhenRecorded = [];
         for (int kill = 0; kill < 4; kill++)
