@@ -20,12 +20,9 @@ internal sealed class JobEventStream(JobWatch watch, SseWriter writer, TimeProvi
         if (!resumed)
         {
             await WriteSnapshotAsync(watch.Snapshot, cancellationToken).ConfigureAwait(false);
-            if (watch.Snapshot.State.IsFinal)
-            {
-                return;
-            }
         }
 
+        // Of a job that has ended there are no updates, and this is over at once.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var updates = watch.ReadAllAsync(stop.Token).GetAsyncEnumerator(stop.Token);
         Task<bool>? next = null;
