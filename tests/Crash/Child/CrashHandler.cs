@@ -21,7 +21,9 @@ internal sealed class CrashHandler(ChildJournal journal, Effects effects, Ledger
         {
             case Workload.Slow:
                 await context.ReportProgressAsync(50, "half way");
-                await Task.Delay(50 + dice.Below(250), cancellationToken);
+
+                // Some do not listen: they are still at work when the process dies, though they were told to stop.
+                await Task.Delay(50 + dice.Below(250), dice.Chance(50) ? CancellationToken.None : cancellationToken);
                 return JobOutcome.Done;
             case Workload.Flaky:
                 return dice.Chance(60) ? new JobOutcome.Failed("it does that") : JobOutcome.Done;

@@ -43,6 +43,10 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
             {
                 _ = ConfirmAsync(update.JobId);
             }
+            else if (update is { State: JobState.Running, Kind: JobUpdateKind.Progress } && Dice.For(update.JobId.Seed, 3).Chance(40))
+            {
+                _ = CancelAsync(update.JobId);
+            }
         }
     }
 
@@ -125,9 +129,16 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
 
     private async Task CancelAsync(JobId id)
     {
-        ledger.Write("tryCancel", id);
-        var result = await engine.CancelAsync(id);
-        ledger.Write("cancel", id, result.Outcome);
+        try
+        {
+            ledger.Write("tryCancel", id);
+            var result = await engine.CancelAsync(id);
+            ledger.Write("cancel", id, result.Outcome);
+        }
+        catch (EngineStoppedException)
+        {
+            // As above.
+        }
     }
 
     private async Task ConfirmAsync(JobId id)
