@@ -47,9 +47,12 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
     {
         PrintRate("channel_baseline", await ChannelBaseline.ThroughputAsync(plan.Window), "ops/s");
         PrintRate("channel_round_trips", await ChannelBaseline.RoundTripsAsync(plan.Window), "ops/s");
-        PrintRate("quartz_best_life_cycles", await QuartzBaseline.BestAsync(plan.Window / 2), "jobs/s");
-        PrintRate(
-            "quartz_loaded_life_cycles", await QuartzBaseline.LoadedAsync(plan.Queued, plan.Window / 2), "jobs/s");
+        double loaded = await QuartzBaseline.LoadedAsync(plan.Queued, plan.Window / 2);
+        double best = await QuartzBaseline.BestAsync(plan.Window / 2);
+        PrintRate("quartz_loaded_life_cycles", loaded, "jobs/s");
+
+        // On a busy machine the setting that usually loses may win: the best is the best of all.
+        PrintRate("quartz_best_life_cycles", Math.Max(best, loaded), "jobs/s");
     }
 
     // With limits and without in turns, so that both meet the same machine.
