@@ -1,5 +1,5 @@
-using Engine.Runtime;
 using Engine.RunLogs;
+using Engine.Runtime;
 
 namespace Engine;
 

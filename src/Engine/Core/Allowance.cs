@@ -2,8 +2,7 @@ namespace Engine.Core;
 
 /// <summary>How many of a user's jobs are charged to which UTC day, and how many were deferred on it.</summary>
 /// <remarks>A job is charged to the day on which it may run (DA-4). A handful of days matter at a time, so they lie in
-/// a
-/// small sorted array.</remarks>
+/// a small sorted array.</remarks>
 internal sealed class Allowance
 {
     private (int Day, int Charged, int Deferred)[] _days = [];

@@ -3,11 +3,9 @@ namespace Engine.Core;
 /// <summary>A digest of everything the engine knows: equal states give equal digests, on every machine.</summary>
 /// <remarks>
 /// Facts only: jobs with all their fields, allowances, kept answers, counts, sequences and the order in force. Left out
-/// is
-/// what follows from them (lanes, heaps, positions), what the journal does not know (leases, the clock, whether a due
-/// job
-/// was noticed yet) and what is configured. Lists are taken in their order, dictionaries by key, so that no order of
-/// hashing can show. Not for keeping: the digest may change with any version.
+/// is what follows from them (lanes, heaps, positions), what the journal does not know (leases, the clock, whether a
+/// due job was noticed yet) and what is configured. Lists are taken in their order, dictionaries by key, so that no
+/// order of hashing can show. Not for keeping: the digest may change with any version.
 /// </remarks>
 internal struct StateHash
 {

@@ -3,8 +3,7 @@ using System.Threading.Channels;
 namespace Engine.Tests.Http;
 
 /// <summary>A manual clock that tells when a timer of a certain length has been set, so that a test moves the clock
-/// when
-/// somebody waits for it and not a moment earlier.</summary>
+/// when somebody waits for it and not a moment earlier.</summary>
 internal sealed class WatchedTime(TimeSpan length) : TimeProvider
 {
     private readonly ManualTimeProvider _inner = new();

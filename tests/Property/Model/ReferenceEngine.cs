@@ -1,8 +1,7 @@
 namespace Engine.Tests.Model;
 
 /// <summary>What the engine should do, written so that it is obviously right: one list of jobs, and for every question
-/// a
-/// look at all of them. No index, no counter, no cleverness.</summary>
+/// a look at all of them. No index, no counter, no cleverness.</summary>
 internal sealed partial class ReferenceEngine(JobEngineOptions options)
 {
     private const long DayMs = 86_400_000;

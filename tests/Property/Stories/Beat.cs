@@ -24,8 +24,7 @@ internal abstract record Beat
 }
 
 /// <summary>A command. Jobs and runs are named by their place among those there are, so that it means something
-/// whatever
-/// was left out before it.</summary>
+/// whatever was left out before it.</summary>
 internal abstract record Op
 {
     /// <param name="Job">The number that the job's id is made from.</param>

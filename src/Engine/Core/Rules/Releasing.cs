@@ -1,8 +1,7 @@
 namespace Engine.Core.Rules;
 
 /// <summary>Lets scheduled jobs into the queue: not before their instant, in the order of the queue, as long as there
-/// is
-/// room under the cap (DA-5, DA-6).</summary>
+/// is room under the cap (DA-5, DA-6).</summary>
 internal static class Releasing
 {
     /// <summary>When a job may run on a day: its start plus a jitter that depends on nothing but the job (LA-16,

@@ -3,8 +3,8 @@ namespace Engine.Core.Scheduling;
 /// <summary>Knows which lane runs next, without ever looking at one that cannot.</summary>
 /// <remarks>
 /// <para>A lane with waiting jobs is in exactly one place: in the heap of its job type, or parked on a full limit. A
-/// lane
-/// is found blocked only when it comes first, and then parks, so the work is paid by the claim that passed it.</para>
+/// lane is found blocked only when it comes first, and then parks, so the work is paid by the claim that passed
+/// it.</para>
 /// <para>The rule that makes waking one lane enough: for every limit with room and every (type, tier) with lanes parked
 /// on it, a lane of that type and tier with that limit is in its heap with a key no worse than the best parked one. A
 /// freed slot, a claim, a cancelled or blocked representative each restore it in O(log n) (design 4; the property tests

@@ -5,10 +5,8 @@ namespace Engine.Core.Scheduling;
 /// <remarks>
 /// A B+-tree that counts: leaves hold up to 64 keys side by side, branches hold for each child how many keys are below
 /// it. Jobs enter at the end of their tier and priority, so a full leaf is split where such a run of keys grows, and
-/// stays
-/// full behind it. Two neighbouring leaves become one when the keys of both fill seven eighths of it, so that a key
-/// takes
-/// about 17 bytes when jobs come and go in the usual order, and 40 when they leave at random.
+/// stays full behind it. Two neighbouring leaves become one when the keys of both fill seven eighths of it, so that a
+/// key takes about 17 bytes when jobs come and go in the usual order, and 40 when they leave at random.
 ///
 /// One pass from the root to a leaf: a full branch is split, and a nearly empty one refilled, on the way down, so that
 /// nothing has to go back up. Nodes are reused; at a steady size nothing is allocated.
