@@ -43,6 +43,15 @@ internal static class StoryGen
         Gen.Choose(0, 20).Select(run => (Op)new Op.Iterate(run)),
         Gen.Choose(0, 20).Select(run => (Op)new Op.Iterate(run)));
 
+    // What chance alone would hardly ever put together: a batch of iterations used up, a pipeline walked through.
+    private static readonly Gen<Beat> Whole =
+        from run in Gen.Choose(0, 20)
+        from depth in Gen.Choose(1, 2)
+        from whole in Gen.Elements(
+            new Beat.Do([.. Enumerable.Repeat(new Op.Iterate(run), depth), new Op.End(run, Ending.Suspend)]),
+            new Beat.Do(new Op.Stage(run, 1), new Op.Stage(run, 2), new Op.End(run, Ending.Complete)))
+        select (Beat)whole;
+
     private static readonly Gen<Op> Cancel = Gen.Choose(0, 30).Select(job => (Op)new Op.Cancel(job));
 
     private static readonly Gen<Op> Confirm = Gen.Choose(0, 30).Select(job => (Op)new Op.Confirm(job));
@@ -60,6 +69,7 @@ internal static class StoryGen
     internal static Gen<Story> Mixed { get; } = StoryOf(Setup.Any, 8, 70, Gen.Frequency(
         (40, Batch((10, Submit), (8, Claim), (7, End), (4, Report), (2, Cancel), (2, Confirm), (1, Late))),
         (9, Time),
+        (4, Whole),
         (1, Setup.Any.Select(to => (Beat)new Beat.Do(new Op.Reconfigure(to)))),
         (1, Gen.Constant((Beat)new Beat.Restart()))));
 
