@@ -20,6 +20,7 @@ public sealed class AllowanceProperties(ITestOutputHelper output)
             (4, Gen.Choose(0, 9).Select(run => (Beat)new Beat.Do(new Op.End(run, Ending.Complete)))),
             (2, Gen.Choose(0, 9).Select(job => (Beat)new Beat.Do(new Op.Cancel(job)))),
             (3, Gen.Elements(-1, 0, 1, 1000, 3_600_000).Select(ms => (Beat)new Beat.ToMidnight(ms))),
+            (3, Gen.Elements(-1, 0, 1).Select(ms => (Beat)new Beat.ToNext(ms))),
             (1, Gen.Constant((Beat)new Beat.WallJump(TimeSpan.FromHours(-30)))),
             (1, Gen.Constant((Beat)new Beat.Wait(TimeSpan.FromHours(50)))),
             (1, Gen.Constant((Beat)new Beat.Restart()))).ArrayOf(length)

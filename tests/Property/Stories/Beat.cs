@@ -10,6 +10,9 @@ internal abstract record Beat
     /// <summary>Both clocks go on to so many ms after the next midnight (before it, if negative).</summary>
     internal sealed record ToMidnight(int OffsetMs) : Beat;
 
+    /// <summary>Both clocks go on to so many ms after the next instant that a job or a run waits for.</summary>
+    internal sealed record ToNext(int OffsetMs) : Beat;
+
     /// <summary>Only the wall clock jumps, as a time server would make it.</summary>
     internal sealed record WallJump(TimeSpan By) : Beat;
 

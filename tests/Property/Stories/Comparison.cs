@@ -14,6 +14,19 @@ internal static class Comparison
         Jobs(play);
         Queue(play);
         Users(play);
+        NextWake(play);
+    }
+
+    /// <summary>Every job that waits for an instant has one at which the loop wakes up (V1), and an idle loop sleeps
+    /// (V6).</summary>
+    private static void NextWake(Play play)
+    {
+        var wakes = play.MsToWhatIsNext();
+        var wake = play.Engine.Loop.NextWake;
+        Assert.True(wake is null || wake > TimeSpan.Zero, $"The loop rests, and wakes up at once ({wake}).");
+        Assert.True(
+            wakes.Count == 0 || wake <= TimeSpan.FromMilliseconds(wakes.Min()),
+            $"Something happens in {(wakes.Count == 0 ? 0 : wakes.Min())} ms; the loop wakes up in {wake}.");
     }
 
     /// <summary>For every set of types: the lane that would run next holds the job that the reference would run

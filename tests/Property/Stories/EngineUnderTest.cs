@@ -73,7 +73,7 @@ internal sealed class EngineUnderTest
     internal void Run()
     {
         // A loop that never rests is a bug of its own (V6).
-        for (int steps = 0; Loop.Step(); steps++)
+        for (int steps = 0; Loop.Step() || Loop.HasWork; steps++)
         {
             Assert.True(steps < 1000, "The loop does not come to rest.");
         }

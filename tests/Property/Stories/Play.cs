@@ -59,6 +59,16 @@ internal sealed class Play
         return play;
     }
 
+    /// <summary>How long it is to each instant that a job or a run waits for, on the clock that counts.</summary>
+    internal IReadOnlyList<long> MsToWhatIsNext() =>
+    [
+        .. Reference.Jobs
+            .Where(job => job.State is JobState.Scheduled or JobState.AwaitingConfirmation)
+            .Where(job => job.DueMs > Reference.NowMs)
+            .Select(job => job.DueMs - WallMs),
+        .. Reference.OpenRuns.Select(job => job.LeaseEndsMs - MonotonicMs),
+    ];
+
     internal void Next(Beat beat)
     {
         var time = Engine.Time;
@@ -72,6 +82,11 @@ internal sealed class Play
                 long midnight = (ReferenceEngine.DayOf(WallMs) + 1) * 86_400_000L;
                 long by = midnight + to.OffsetMs - WallMs;
                 time.Advance(TimeSpan.FromMilliseconds(Math.Max(0, by)));
+                Batch([]);
+                break;
+            case Beat.ToNext to:
+                long ms = MsToWhatIsNext().DefaultIfEmpty(1000).Min() + to.OffsetMs;
+                time.Advance(TimeSpan.FromMilliseconds(Math.Max(0, ms)));
                 Batch([]);
                 break;
             case Beat.WallJump jump:

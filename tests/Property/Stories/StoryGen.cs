@@ -62,6 +62,7 @@ internal static class StoryGen
         (2, Gen.Elements(1, 5, 20, 60).Select(hours => (Beat)new Beat.Wait(TimeSpan.FromHours(hours)))),
         (3, Gen.Elements(-1, 0, 1, 1_800_000, 3_599_999, 3_600_000, 3_600_001)
             .Select(ms => (Beat)new Beat.ToMidnight(ms))),
+        (4, Gen.Elements(-1, 0, 0, 1).Select(ms => (Beat)new Beat.ToNext(ms))),
         (2, Gen.Elements(-90_000, -3600, -1, 600, 50_000)
             .Select(seconds => (Beat)new Beat.WallJump(TimeSpan.FromSeconds(seconds)))));
 
