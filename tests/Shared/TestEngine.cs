@@ -92,5 +92,6 @@ internal sealed class TestEngine : IAsyncDisposable
     internal async Task<JobView> ViewAsync(JobId id) =>
         await Engine.GetAsync(id) ?? throw new InvalidOperationException($"No job {id}.");
 
-    public async ValueTask DisposeAsync() => await Engine.DisposeAsync();
+    // Guarded: after a failed assertion the journal may still be held up, and the engine would wait for it.
+    public async ValueTask DisposeAsync() => await Engine.DisposeAsync().AsTask().WaitAsync(Guard);
 }

@@ -24,7 +24,8 @@ public sealed class CommandLoopTests
         var claimed = engine.ClaimNowAsync();
         await journal.WaitForHeldAsync(2);
         Assert.False(submitted.IsCompleted || queue.IsCompleted || claimed.IsCompleted);
-        var updates = feed.ReadAllAsync().GetAsyncEnumerator();
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
+        var updates = feed.ReadAllAsync(guard.Token).GetAsyncEnumerator(guard.Token);
         var update = updates.MoveNextAsync().AsTask();
         Assert.False(update.IsCompleted);
 
@@ -152,8 +153,9 @@ public sealed class CommandLoopTests
         await Assert.ThrowsAsync<EngineStoppedException>(async () => await engine.SubmitAsync());
         await Assert.ThrowsAsync<EngineStoppedException>(async () => await engine.Engine.GetQueueAsync());
         await Assert.ThrowsAsync<EngineStoppedException>(async () => await engine.ClaimNowAsync());
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
         var seen = new List<JobUpdate>();
-        await foreach (var update in watch.ReadAllAsync())
+        await foreach (var update in watch.ReadAllAsync(guard.Token))
         {
             seen.Add(update);
         }

@@ -250,7 +250,8 @@ public sealed class WatchTests
         await engine.Engine.StopAsync();
 
         Assert.Empty(await ends.WaitAsync(TestEngine.Guard));
-        await foreach (var update in all.ReadAllAsync())
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
+        await foreach (var update in all.ReadAllAsync(guard.Token))
         {
             Assert.Fail($"{update}");
         }
