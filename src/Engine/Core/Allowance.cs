@@ -5,7 +5,8 @@ namespace Engine.Core;
 /// a small sorted array.</remarks>
 internal sealed class Allowance
 {
-    private (int Day, int Charged, int Deferred)[] _days = [];
+    // Made with the account, so that it lies beside it: every submission looks at both.
+    private (int Day, int Charged, int Deferred)[] _days = new (int, int, int)[2];
     private int _count;
 
     internal int LastDay => _count == 0 ? int.MinValue : _days[_count - 1].Day;

@@ -98,7 +98,12 @@ internal sealed class EngineCore
     /// <summary>The job an event is about; it must be there.</summary>
     internal Job JobOf(in JobEvent e)
     {
-        bool known = State.Jobs.TryGetValue(e.JobId, out var job);
+        if (e.KnownJob is { } job)
+        {
+            return job;
+        }
+
+        bool known = State.Jobs.TryGetValue(e.JobId, out job);
         Invariant.Holds(known && job is not null);
         return job;
     }

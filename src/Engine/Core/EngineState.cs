@@ -126,7 +126,12 @@ internal sealed class EngineState
             }
 
             limits.AddRange(set?.Limits ?? []);
-            lane = new Lane(key, type, tier, [.. limits]);
+            lane = new Lane(key, type, tier, [.. limits])
+            {
+                Owner = user,
+                Project = project,
+                ResourceNames = set?.Names,
+            };
         }
 
         return lane;
@@ -167,6 +172,7 @@ internal sealed class EngineState
         if (--job.Lane.References == 0)
         {
             _lanes.Remove(job.Lane.Key);
+            job.User.Recent.Forget(job.Lane);
         }
 
         const int MaxSpareJobs = 100_000;

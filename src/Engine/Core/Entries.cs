@@ -47,6 +47,9 @@ internal sealed class UserAccount(string id, int number)
 
     internal int JobCount;
 
+    /// <summary>Where its latest submissions went.</summary>
+    internal RecentLanes Recent;
+
     /// <summary>Answers to submissions that carried a key.</summary>
     internal Dictionary<string, KeptAnswer>? Answers;
 }

@@ -1,3 +1,5 @@
+using Engine.Core.Scheduling;
+
 namespace Engine.Core;
 
 /// <summary>A kind of fact. The numbers are on disk: never reuse one.</summary>
@@ -102,6 +104,10 @@ internal struct JobEvent
     // OrderingChanged
     internal Ordering Ordering;
     internal long HeadStartMs;
+
+    // Not in the journal: what the rule that decided has at hand, and applying would have to look up again.
+    internal Job? KnownJob;
+    internal Lane? KnownLane;
 }
 
 /// <summary>What a submission with an idempotency key keeps beside the job: the request's mark and the

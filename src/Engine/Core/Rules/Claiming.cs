@@ -19,6 +19,7 @@ internal static class Claiming
         {
             Kind = EventKind.RunStarted,
             JobId = job.Id,
+            KnownJob = job,
             Run = job.Runs + 1,
             Epoch = epoch,
             Stage = job.Type.Policy?.Pipeline is null ? Job.NoStage : 0,

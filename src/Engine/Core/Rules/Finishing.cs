@@ -36,6 +36,7 @@ internal static class Finishing
                 {
                     Kind = EventKind.RunEnded,
                     JobId = job.Id,
+                    KnownJob = job,
                     End = RunEnd.Completed,
                     State = JobState.Completed,
                     Payload = completed.Result,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Engine.Core.Scheduling;
 
 namespace Engine.Core.Rules;
 
@@ -41,21 +42,24 @@ internal static class Submitting
                 : Refuse(KeyReused);
         }
 
-        if (Objection(core, submission, user) is { } objection)
+        var lane = user?.Recent.Find(
+            core.Settings, submission.Type, submission.Tier, submission.ProjectId, submission.Resources);
+        if (Objection(core, submission, user, isKnown: lane is not null) is { } objection)
         {
             return Refuse(objection);
         }
 
-        var tier = core.TierFor(submission.Tier);
+        var tier = lane?.Tier.Policy ?? core.TierFor(submission.Tier);
         var submitted = new JobEvent
         {
             Kind = EventKind.JobSubmitted,
             JobId = submission.Id,
+            KnownLane = lane,
             Type = submission.Type,
             User = submission.UserId,
             Project = submission.ProjectId,
             Tier = tier.Name,
-            Resources = ResourcesOf(core, submission),
+            Resources = lane is null ? ResourcesOf(core, submission) : lane.ResourceNames,
             Priority = submission.Priority,
             Boost = tier.Boost,
             Payload = submission.Payload,
@@ -89,19 +93,25 @@ internal static class Submitting
             return RefuseFullSchedule(core, user, tier);
         }
 
-        return Answer(core, core.Emit(submitted)!, submission);
+        var job = core.Emit(submitted)!;
+        if (lane is null && job.Tier.Name == submission.Tier)
+        {
+            job.User.Recent.Remember(core.Settings, job.Lane, submission.Resources);
+        }
+
+        return Answer(core, job, submission);
     }
 
     internal static Job ApplySubmitted(EngineCore core, in JobEvent e)
     {
         var state = core.State;
-        var user = state.UserOf(e.User!);
-        var project = e.Project is null ? null : state.ProjectOf(e.Project, user);
+        var lane = e.KnownLane ?? LaneOf(core, e);
+        var user = lane.Owner!;
         var job = state.NewJob();
         job.Id = e.JobId;
         job.User = user;
-        job.Project = project;
-        job.Lane = state.LaneOf(core.TypeEntry(e.Type!), core.TierEntry(e.Tier!), user, project, e.Resources);
+        job.Project = lane.Project;
+        job.Lane = lane;
         job.Payload = e.Payload;
         job.Sequence = job.EntrySequence = ++state.LastSequence;
         job.SubmittedAt = job.EnteredAt = state.Now;
@@ -126,6 +136,13 @@ internal static class Submitting
 
         JobMoves.Admit(state, job, e.State);
         return job;
+    }
+
+    private static Lane LaneOf(EngineCore core, in JobEvent e)
+    {
+        var user = core.State.UserOf(e.User!);
+        var project = e.Project is null ? null : core.State.ProjectOf(e.Project, user);
+        return core.State.LaneOf(core.TypeEntry(e.Type!), core.TierEntry(e.Tier!), user, project, e.Resources);
     }
 
     internal static Job ApplyAnswer(EngineCore core, in JobEvent e)
@@ -157,7 +174,28 @@ internal static class Submitting
     private static KeptAnswer? KeptFor(UserAccount? user, string key, Instant now) =>
         user?.Answers is { } answers && answers.TryGetValue(key, out var kept) && now < kept.ExpiresAt ? kept : null;
 
-    private static Refusal? Objection(EngineCore core, in Submission submission, UserAccount? user)
+    /// <param name="core">The core.</param>
+    /// <param name="submission">The submission.</param>
+    /// <param name="user">Its user, if known.</param>
+    /// <param name="isKnown">Whether its type, resources and project were found right under these settings.</param>
+    private static Refusal? Objection(EngineCore core, in Submission submission, UserAccount? user, bool isKnown)
+    {
+        if (!isKnown && ObjectionToNames(core, submission, user) is { } objection)
+        {
+            return objection;
+        }
+
+        return submission.IdIsGiven && core.State.Jobs.ContainsKey(submission.Id)
+            ? new Refusal
+            {
+                Reason = RefusalReason.DuplicateId,
+                Field = nameof(JobRequest.Id),
+                Message = "A job with this id exists.",
+            }
+            : null;
+    }
+
+    private static Refusal? ObjectionToNames(EngineCore core, in Submission submission, UserAccount? user)
     {
         if (!core.State.Types.TryGetValue(submission.Type, out var type) || type.Policy is null)
         {
@@ -195,14 +233,7 @@ internal static class Submitting
             };
         }
 
-        return submission.IdIsGiven && core.State.Jobs.ContainsKey(submission.Id)
-            ? new Refusal
-            {
-                Reason = RefusalReason.DuplicateId,
-                Field = nameof(JobRequest.Id),
-                Message = "A job with this id exists.",
-            }
-            : null;
+        return null;
     }
 
     private static string[]? ResourcesOf(EngineCore core, in Submission submission)

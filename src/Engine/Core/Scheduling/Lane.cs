@@ -19,6 +19,15 @@ internal sealed class Lane : HeapNode
 
     internal TierEntry Tier { get; }
 
+    /// <summary>Whose jobs wait here.</summary>
+    internal UserAccount? Owner { get; init; }
+
+    /// <summary>The project they belong to, if any.</summary>
+    internal Project? Project { get; init; }
+
+    /// <summary>The resources each of them needs, sorted; null for none.</summary>
+    internal string[]? ResourceNames { get; init; }
+
     /// <summary>The narrowest first; the user's is always there.</summary>
     internal Limit[] Limits { get; }
 
