@@ -27,5 +27,6 @@ internal static class TierKeys
 
     private static Setting Integer(string key, int max, string meaning, Func<Tier, int, Tier> set, int min = 1) =>
         Setting.Integer("Tiers:*:" + key, null, min, max, meaning,
-            (s, names, value) => s.ChangeTier(names[0], tier => set(tier, value))) with { Reloads = true };
+            (s, names, value) => s.ChangeTier(names[0], tier => set(tier, value))) with
+        { Reloads = true };
 }

@@ -53,7 +53,8 @@ internal static class Problems
 
     internal static ProblemResult TooManyStreams(int limit) => new(
         Of(StatusCodes.Status429TooManyRequests, "too-many-streams", "Too many open "
-            + "streams").Body with { Limit = limit })
+            + "streams").Body with
+        { Limit = limit })
     {
         RetryAfterSeconds = 5,
     };

@@ -35,7 +35,9 @@ public sealed class CommandLoopProperties(ITestOutputHelper output)
             from resources in Gen.Elements(0, 0, 4)
             select (Op)new Op.Submit(0, user, 0, tier, type, 0, resources, 0, 0)),
         (6, from types in Gen.Elements(1, 7) from max in Gen.Choose(1, 3) select (Op)new Op.Claim(types, max)),
-        (6, from run in Gen.Choose(0, 9) from how in Gen.Elements(Enum.GetValues<Ending>()) select (Op)new Op.End(run,
+        (6, from run in Gen.Choose(0, 9)
+            from how in Gen.Elements(Enum.GetValues<Ending>())
+            select (Op)new Op.End(run,
             how)),
         (2, Gen.Choose(0, 20).Select(job => (Op)new Op.Cancel(job))),
         (2, Gen.Choose(0, 9).Select(run => (Op)new Op.Iterate(run))));

@@ -67,7 +67,8 @@ internal sealed class ScriptedJournal(MemoryJournal inner, int failingAppend = 0
             return fails
                 ? new AppendResult(fault == Fault.Fenced ? AppendStatus.Fenced : AppendStatus.Unknown, "as planned")
                 : AppendResult.Durable;
-        }));
+        }
+        ));
         return new(answer.Task);
     }
 

@@ -1,6 +1,6 @@
 using Engine.Hosting;
-using Engine.Runtime;
 using Engine.RunLogs;
+using Engine.Runtime;
 using Engine.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
