@@ -28,6 +28,7 @@ public static class EngineServiceCollectionExtensions
 #pragma warning disable RS0030 // The default of a composition root that names no clock of its own.
         services.TryAddSingleton(TimeProvider.System);
 #pragma warning restore RS0030
+        services.AddLogging();
         services.AddOptions<JobEngineOptions>().ValidateOnStart();
         services.TryAddEnumerable(
             ServiceDescriptor.Singleton<IValidateOptions<JobEngineOptions>, JobEngineOptionsValidator>());

@@ -272,6 +272,7 @@ internal sealed class CommandLoop
             }
 
             _inFlight.Dequeue();
+            _core.State.MonotonicMs = MonotonicMs();
             Publish(batch);
             batch.Reset();
             _spare.Push(batch);
@@ -283,6 +284,12 @@ internal sealed class CommandLoop
 
     private void Publish(Batch batch)
     {
+        // Callers first: whatever the others do, nobody is left without an answer.
+        foreach (var operation in batch.Answers)
+        {
+            operation.Publish();
+        }
+
         _context.Feed.Publish(batch.Updates);
         foreach (var lease in batch.RunsToStop)
         {
@@ -292,11 +299,6 @@ internal sealed class CommandLoop
         foreach (var id in batch.Forgotten)
         {
             Forget?.Invoke(id);
-        }
-
-        foreach (var operation in batch.Answers)
-        {
-            operation.Publish();
         }
     }
 

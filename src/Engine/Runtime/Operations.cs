@@ -12,13 +12,13 @@ internal sealed class SubmitOperation : Operation<SubmitResult>
 
     internal override bool Execute(LoopContext loop)
     {
-        Answer = loop.IsStopping
-            ? new SubmitResult
+        // Who repeats a submission while the engine stops is told what it was told before (W5).
+        Answer = !loop.IsStopping ? Submitting.Decide(loop.Core, Submission)
+            : Submitting.DecideRepeat(loop.Core, Submission) ?? new SubmitResult
             {
                 Outcome = SubmitOutcome.Refused,
                 Refusal = new Refusal { Reason = RefusalReason.Stopping, Message = "The engine is stopping." },
-            }
-            : Submitting.Decide(loop.Core, Submission);
+            };
         return true;
     }
 
@@ -54,10 +54,13 @@ internal sealed class EndRunOperation : Operation<LeaseAnswer>
 internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : Operation<IReadOnlyList<ClaimedRun>>
 {
     private readonly List<ClaimedRun> _runs = [];
+    private readonly List<Job> _jobs = [];
+    private EngineCore? _core;
     private JobTypeEntry[]? _types;
 
     internal override bool Execute(LoopContext loop)
     {
+        _core = loop.Core;
         _types = [.. types.Select(loop.Core.TypeEntry)];
         if (loop.IsStopping)
         {
@@ -75,11 +78,28 @@ internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : 
         while (_runs.Count < maxRuns && !core.Sink.IsFull && Claiming.Decide(core, _types, epoch) is { } job)
         {
             _runs.Add(Viewing.RunOf(job));
+            _jobs.Add(job);
         }
 
         // A full batch says nothing about the queue: the rest of the answer follows in the next.
         Answer = _runs;
         return _runs.Count > 0 || (!waits && !core.Sink.IsFull);
+    }
+
+    /// <summary>Hands the runs out; their leases begin now. From the decision on, a slow commit would use them up before
+    /// their worker has heard of them (F7).</summary>
+    internal override void Publish()
+    {
+        for (int i = 0; i < _jobs.Count; i++)
+        {
+            // Nobody knew the lease until now, so nobody but a recovery could have ended the run.
+            if (_jobs[i].State == JobState.Running && _jobs[i].Lease == _runs[i].Lease)
+            {
+                Leasing.Renew(_core!, _jobs[i]);
+            }
+        }
+
+        base.Publish();
     }
 
     /// <summary>Gives up waiting.</summary>

@@ -34,6 +34,25 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public async Task A_lease_begins_when_its_worker_hears_of_it_however_long_the_commit_took()
+    {
+        var journal = new GatedJournal();
+        await using var engine = await TestEngine.StartAsync(journal: journal);
+        var id = await engine.SubmitQueuedAsync();
+        journal.Shut();
+        var claim = engine.Engine.TryClaimAsync(new ClaimRequest { Types = ["work"] }).AsTask();
+        await journal.WaitForHeldAsync(1);
+
+        engine.Time.Advance(TimeSpan.FromMinutes(10));
+        journal.Open();
+        var run = Assert.Single(await claim.WaitAsync(TestEngine.Guard));
+        await engine.PassAsync(TimeSpan.FromSeconds(59));
+
+        Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.HeartbeatAsync(run.Lease));
+        Assert.Equal((JobState.Running, 1), ((await engine.ViewAsync(id)).State, (await engine.ViewAsync(id)).Runs));
+    }
+
+    [Fact]
     public async Task DA_15_signs_of_life_keep_a_run_for_as_long_as_it_takes()
     {
         await using var engine = await TestEngine.StartAsync();

@@ -203,6 +203,21 @@ public sealed class CommandLoopTests
     }
 
     [Fact]
+    public async Task A_repeated_submission_gets_its_answer_even_while_the_engine_stops()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        var request = new JobRequest { Type = "work", UserId = "u", IdempotencyKey = "once" };
+        var first = await engine.Engine.SubmitAsync(request);
+        await engine.Engine.DrainAsync(CancellationToken.None);
+
+        var repeated = await engine.Engine.SubmitAsync(request);
+        var another = await engine.Engine.SubmitAsync(request with { IdempotencyKey = "twice" });
+
+        Assert.Equal(first with { Repeated = true }, repeated);
+        Assert.Equal(RefusalReason.Stopping, another.Refusal?.Reason);
+    }
+
+    [Fact]
     public async Task Stopping_answers_all_that_was_asked_before_and_makes_it_durable()
     {
         var journal = new GatedJournal();

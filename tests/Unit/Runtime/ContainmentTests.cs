@@ -70,11 +70,14 @@ public sealed class ContainmentTests
     [Fact]
     public async Task A_handler_that_hangs_is_told_to_stop_when_its_time_is_up_and_its_run_fails()
     {
+        // The time of a run begins with its handler, not with the state that the engine shows.
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var host = await TestHost.StartAsync(
             async (context, token) =>
             {
                 if (context.UserId == "u")
                 {
+                    started.SetResult();
                     await Task.Delay(Timeout.Infinite, token);
                 }
 
@@ -82,7 +85,7 @@ public sealed class ContainmentTests
             },
             define: type => type with { Timeout = TimeSpan.FromMinutes(5) });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await started.Task.WaitAsync(TestEngine.Guard);
 
         await PassAsync(host, TimeSpan.FromMinutes(5) - TimeSpan.FromSeconds(1));
         Assert.Equal(JobState.Running, (await host.Engine.GetAsync(id))!.State);

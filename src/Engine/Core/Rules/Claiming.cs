@@ -24,7 +24,6 @@ internal static class Claiming
             Epoch = epoch,
             Stage = job.Type.Policy?.Pipeline is null ? Job.NoStage : 0,
         });
-        Leasing.Renew(core, job);
         return job;
     }
 

@@ -35,11 +35,9 @@ internal static class Submitting
     {
         var state = core.State;
         state.Users.TryGetValue(submission.UserId, out var user);
-        if (submission.Key is { } key && KeptFor(user, key, state.Now) is { } kept)
+        if (submission.Key is not null && DecideRepeat(core, submission) is { } repeated)
         {
-            return kept.Content.Fingerprint == submission.Fingerprint
-                ? Repeat(kept)
-                : Refuse(KeyReused);
+            return repeated;
         }
 
         var lane = user?.Recent.Find(
@@ -100,6 +98,19 @@ internal static class Submitting
         }
 
         return Answer(core, job, submission);
+    }
+
+    /// <summary>The answer of a submission whose key stands for an earlier one; null when it stands for none.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static SubmitResult? DecideRepeat(EngineCore core, in Submission submission)
+    {
+        if (submission.Key is not { } key
+            || KeptFor(core.State.Users.GetValueOrDefault(submission.UserId), key, core.State.Now) is not { } kept)
+        {
+            return null;
+        }
+
+        return kept.Content.Fingerprint == submission.Fingerprint ? Repeat(kept) : Refuse(KeyReused);
     }
 
     internal static Job ApplySubmitted(EngineCore core, in JobEvent e)

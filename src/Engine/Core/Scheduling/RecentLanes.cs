@@ -1,7 +1,7 @@
 namespace Engine.Core.Scheduling;
 
-/// <summary>The last two lanes that a user's submissions went to: who asks for the same again is spared the search for its
-/// type, tier, project, resources and lane.</summary>
+/// <summary>The last two lanes that a user's submissions went to: who asks for the same again is spared the search for
+/// its type, tier, project, resources and lane.</summary>
 /// <remarks>A memo, no state: it is good for as long as the settings it was made under are in force, and forgets a lane
 /// with the state. With it, a submission costs about as much with projects and resources as without.</remarks>
 internal struct RecentLanes
