@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Engine.Estimation;
 
 /// <summary>The documented formula (seed-semantics 1.5): a moving average of durations per tier, times the position,
@@ -12,7 +14,9 @@ public sealed class MovingAverageEstimator : IWaitEstimator
     public void Record(Tier tier, TimeSpan duration)
     {
         ArgumentNullException.ThrowIfNull(tier);
-        _averageSeconds[tier.Name] = (Weight * duration.TotalSeconds) + ((1 - Weight) * AverageSeconds(tier));
+        ref double average = ref CollectionsMarshal.GetValueRefOrAddDefault(_averageSeconds, tier.Name, out bool exists);
+        average = (Weight * duration.TotalSeconds)
+            + ((1 - Weight) * (exists ? average : tier.InitialDuration.TotalSeconds));
     }
 
     /// <inheritdoc/>

@@ -62,6 +62,18 @@ internal struct ByteWriter(int capacity)
             return;
         }
 
+        // A length below 127 takes one byte, whatever the characters: no need to count before writing.
+        const int MaxBytesPerChar = 3;
+        const int MaxShort = 126 / MaxBytesPerChar;
+        if (value.Length <= MaxShort)
+        {
+            Ensure(1 + (MaxShort * MaxBytesPerChar));
+            int written = Encoding.UTF8.GetBytes(value, _bytes.AsSpan(Length + 1));
+            _bytes[Length] = (byte)(written + 1);
+            Length += written + 1;
+            return;
+        }
+
         int size = Encoding.UTF8.GetByteCount(value);
         Unsigned((ulong)size + 1);
         Ensure(size);
