@@ -122,11 +122,15 @@ internal static class EngineInvariants
         var lanes = state.Lanes;
         foreach (var lane in lanes)
         {
-            CheckHeap(lane.Jobs, job => job.Key);
+            var members = lane.Jobs.Members.ToList();
+            Require(members.Count == lane.Jobs.Count && members.All(member => member.Key == member.Job.Key),
+                "a lane counts its jobs and knows their keys");
+            Require(members.Count == 0 || (members.Min(member => member.Key) == lane.Jobs.FirstKey
+                && lane.Jobs.First.Key == lane.Jobs.FirstKey), "a lane begins with its first job");
             Require(lane.References == jobs.Count(job => ReferenceEquals(job.Lane, lane)),
                 "a lane knows its kept jobs");
             Require(lane.References > 0, "a lane without jobs is forgotten");
-            foreach (var (_, job) in lane.Jobs.Unordered)
+            foreach (var (_, job) in members)
             {
                 Require(job.State == JobState.Queued && ReferenceEquals(job.Lane, lane),
                     $"{job.Id} waits in its own lane");

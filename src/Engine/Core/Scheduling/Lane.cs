@@ -31,7 +31,7 @@ internal sealed class Lane : HeapNode
     /// <summary>The narrowest first; the user's is always there.</summary>
     internal Limit[] Limits { get; }
 
-    internal IndexedHeap<Job> Jobs { get; } = new(2);
+    internal LaneQueue Jobs { get; } = new();
 
     /// <summary>The limit it is parked on, or null when it may run (or is empty).</summary>
     internal Limit? ParkedOn { get; set; }
