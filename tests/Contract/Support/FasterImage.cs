@@ -53,9 +53,29 @@ internal static class FasterImage
         return found;
     }
 
-    internal static SortedDictionary<string, byte[]> Bytes(string directory) => new(
-        Directory.EnumerateFiles(directory).ToDictionary(path => Path.GetFileName(path), File.ReadAllBytes),
-        StringComparer.Ordinal);
+    /// <summary>What a crash would leave: every file as it lies on disk at this moment.</summary>
+    /// <remarks>Reading takes longer than a moment, and the journal may be making its next segment meanwhile. So the
+    /// superblock goes first: a segment that it does not know yet is what a crash leaves, one that is missing is not. A
+    /// temporary file may get its name, and be gone, before its turn comes.</remarks>
+    internal static SortedDictionary<string, byte[]> Bytes(string directory)
+    {
+        var bytes = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        foreach (string path in Directory.GetFiles(directory)
+            .OrderBy(path => Path.GetFileName(path) != "superblock")
+            .ThenBy(path => path, StringComparer.Ordinal))
+        {
+            try
+            {
+                bytes[Path.GetFileName(path)] = File.ReadAllBytes(path);
+            }
+            catch (FileNotFoundException) when (path.EndsWith(".tmp", StringComparison.Ordinal))
+            {
+                // It has its name now; without it the image is one of a moment before.
+            }
+        }
+
+        return bytes;
+    }
 
     internal static void Write(string directory, IReadOnlyDictionary<string, byte[]> bytes)
     {
