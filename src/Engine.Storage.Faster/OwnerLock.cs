@@ -53,7 +53,7 @@ internal sealed class OwnerLock : IDisposable
         }
     }
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose() => _files.UnlockDirectory(_directory);
 
     private static string ReadRecord(FileSystemCalls files, string path)
     {

@@ -36,6 +36,9 @@ internal abstract class FileSystemCalls
     /// held until the handle is closed or the process ends.</summary>
     internal abstract SafeFileHandle? TryLockDirectory(string path);
 
+    /// <summary>Gives a directory's lock back, and closes it.</summary>
+    internal virtual void UnlockDirectory(SafeFileHandle directory) => directory.Dispose();
+
     /// <summary>Opens a file for reading and writing, created with access for its owner only.</summary>
     internal virtual SafeFileHandle Open(string path, FileMode mode, long preallocate = 0)
     {

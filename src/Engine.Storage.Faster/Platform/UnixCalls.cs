@@ -8,6 +8,7 @@ internal abstract partial class UnixCalls : FileSystemCalls
 {
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
+    private const int LockUnlock = 8;
     private const int Interrupted = 4;
 
     /// <summary>O_RDONLY | O_CLOEXEC, as a child process must not keep the journal's files open.</summary>
@@ -44,6 +45,14 @@ internal abstract partial class UnixCalls : FileSystemCalls
         }
 
         return directory;
+    }
+
+    internal override void UnlockDirectory(SafeFileHandle directory)
+    {
+        // Not left to the closing: a process that is being started elsewhere holds a copy of the handle until it runs
+        // its program. Should this fail, closing still does it, a moment later.
+        _ = flock(directory, LockUnlock);
+        directory.Dispose();
     }
 
     private SafeFileHandle OpenDirectory(string path)

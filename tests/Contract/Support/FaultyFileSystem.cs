@@ -27,6 +27,8 @@ internal sealed class FaultyFileSystem : FileSystemCalls
 
     internal override SafeFileHandle? TryLockDirectory(string path) => Current.TryLockDirectory(path);
 
+    internal override void UnlockDirectory(SafeFileHandle directory) => Current.UnlockDirectory(directory);
+
     internal override SafeFileHandle Open(string path, FileMode mode, long preallocate = 0)
     {
         if (mode == FileMode.Open)
