@@ -121,11 +121,31 @@ public sealed class JournalLockedException : JournalException
     {
     }
 
+    /// <summary>Creates the exception with what a standby needs: whom to send callers to, and when to try
+    /// again.</summary>
+    /// <param name="message">Who owns the journal, for the operator.</param>
+    /// <param name="owner">See <see cref="Owner"/>.</param>
+    /// <param name="retryAfter">See <see cref="RetryAfter"/>.</param>
+    public JournalLockedException(string message, string? owner, TimeSpan? retryAfter)
+        : base(message)
+    {
+        Owner = owner;
+        RetryAfter = retryAfter;
+    }
+
     /// <summary>Creates the exception with its cause.</summary>
     public JournalLockedException(string message, Exception innerException)
         : base(message, innerException)
     {
     }
+
+    /// <summary>The address that the owner published for its callers, as it was configured there; null when it
+    /// published none or the journal keeps none.</summary>
+    public string? Owner { get; }
+
+    /// <summary>How long the owner's right lasts if it is not renewed: nobody can take over earlier, unless the owner
+    /// gives it back. Null when the right has no end of its own, as with the lock of a file.</summary>
+    public TimeSpan? RetryAfter { get; }
 }
 
 /// <summary>Another owner has taken over; this one may not write any more.</summary>
