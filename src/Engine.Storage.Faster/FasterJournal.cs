@@ -46,7 +46,7 @@ public sealed class FasterJournal : IJournal
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return await Task.Run(() => Acquire(cancellationToken), cancellationToken).ConfigureAwait(false);
+            return await _options.Runtime.RunAsync(() => Acquire(cancellationToken), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -65,8 +65,8 @@ public sealed class FasterJournal : IJournal
         long fromSequence, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
-        var (reader, start, end, begin) = await Task
-            .Run(() => Range(fromSequence, cancellationToken), cancellationToken)
+        var (reader, start, end, begin) = await _options.Runtime
+            .RunAsync(() => Range(fromSequence, cancellationToken), cancellationToken)
             .ConfigureAwait(false);
         using var owned = reader;
         if (reader is null || fromSequence > end.Sequence)
@@ -110,7 +110,7 @@ public sealed class FasterJournal : IJournal
             var begin = log.Superblock.Begin;
             ArgumentOutOfRangeException.ThrowIfLessThan(sequence, Math.Max(1, begin.Sequence));
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence, log.Durable.Sequence);
-            await Task.Run(() => SaveSnapshot(log, sequence, state), cancellationToken).ConfigureAwait(false);
+            await _options.Runtime.RunAsync(() => SaveSnapshot(log, sequence, state), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -124,7 +124,7 @@ public sealed class FasterJournal : IJournal
         await _lifeCycle.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return await Task.Run(LoadSnapshot, cancellationToken).ConfigureAwait(false);
+            return await _options.Runtime.RunAsync(LoadSnapshot, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -140,7 +140,7 @@ public sealed class FasterJournal : IJournal
         {
             var log = Owned(epoch);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(belowSequence, log.Superblock.SnapshotSequence + 1);
-            await Task.Run(() => Truncate(log, belowSequence), cancellationToken).ConfigureAwait(false);
+            await _options.Runtime.RunAsync(() => Truncate(log, belowSequence), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -156,7 +156,7 @@ public sealed class FasterJournal : IJournal
         {
             if (!_disposed && _log is { } log)
             {
-                await Task.Run(log.Dispose).ConfigureAwait(false);
+                await _options.Runtime.RunAsync(log.Dispose, CancellationToken.None).ConfigureAwait(false);
             }
 
             _disposed = true;
@@ -181,7 +181,7 @@ public sealed class FasterJournal : IJournal
                     cancellationToken));
         }
 
-        return _log.StartEpoch(LogOpening.NewNonce());
+        return _log.StartEpoch(_options.Runtime.NewNonce());
     }
 
     private OwnedLog Owned(long epoch)
@@ -237,7 +237,7 @@ public sealed class FasterJournal : IJournal
         string problem = superblock.SnapshotSequence == 0
             ? ""
             : $"{store.PathOf(superblock.SnapshotSequence)} is missing";
-        foreach (long sequence in SnapshotStore.List(_options.Directory))
+        foreach (long sequence in SnapshotStore.List(_options.Files, _options.Directory))
         {
             // A snapshot that the log does not reach down to helps only if no frame between them is needed.
             if (sequence < superblock.Begin.Sequence)
@@ -311,7 +311,7 @@ public sealed class FasterJournal : IJournal
         var superblock = file.Read();
         if (superblock is null)
         {
-            LogOpening.RefuseOrphans(_options.Directory);
+            LogOpening.RefuseOrphans(_options.Files, _options.Directory);
         }
 
         return superblock;

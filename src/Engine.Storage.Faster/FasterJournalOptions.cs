@@ -1,4 +1,5 @@
 using System.Numerics;
+using Engine.Storage.Faster.Log;
 using Engine.Storage.Faster.Platform;
 
 namespace Engine.Storage.Faster;
@@ -37,6 +38,9 @@ public sealed class FasterJournalOptions
 
     /// <summary>The operating system, or a test's version of it.</summary>
     internal FileSystemCalls Files { get; set; } = FileSystemCalls.Current;
+
+    /// <summary>Threads, or a simulator's version of them.</summary>
+    internal JournalRuntime Runtime { get; set; } = JournalRuntime.Threads;
 
     /// <summary>Called at named points, on the thread that passes them; a crash test stops there.</summary>
     internal Action<JournalPoint>? Reached { get; set; }

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using Engine.Storage.Faster.Log;
+using Engine.Storage.Faster.Platform;
 using Engine.Storage.Faster.Snapshots;
 
 namespace Engine.Storage.Faster;
@@ -43,22 +43,14 @@ internal static class LogOpening
         }
     }
 
-    /// <summary>A value that no other owner has.</summary>
-    internal static Guid NewNonce()
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        RandomNumberGenerator.Fill(bytes);
-        return new Guid(bytes);
-    }
-
     /// <summary>Throws when a directory without a superblock holds a journal's files.</summary>
     /// <exception cref="JournalDamagedException">A new journal here would write over an old one.</exception>
-    internal static void RefuseOrphans(string directory)
+    internal static void RefuseOrphans(FileSystemCalls files, string directory)
     {
-        string? orphan = SegmentFiles.List(directory).Select(found => found.Path).FirstOrDefault();
-        if (orphan is null && SnapshotStore.List(directory).Count > 0)
+        string? orphan = SegmentFiles.List(files, directory).Select(found => found.Path).FirstOrDefault();
+        if (orphan is null && SnapshotStore.List(files, directory) is [var newest, ..])
         {
-            orphan = $"a snapshot of frame {SnapshotStore.List(directory)[0]}";
+            orphan = $"a snapshot of frame {newest}";
         }
 
         if (orphan is not null)
@@ -72,10 +64,10 @@ internal static class LogOpening
 
     private static Superblock Create(FasterJournalOptions options, SuperblockFile file)
     {
-        RefuseOrphans(options.Directory);
+        RefuseOrphans(options.Files, options.Directory);
         var superblock = new Superblock(
             Generation: 1,
-            NewNonce(),
+            options.Runtime.NewNonce(),
             Epoch: 0,
             Guid.Empty,
             options.Files.BootId,
@@ -93,8 +85,10 @@ internal static class LogOpening
     /// ones.</summary>
     private static List<string> Strays(Superblock superblock, SegmentFiles segments)
     {
-        var strays = Directory.EnumerateFiles(segments.Directory, "*.tmp").ToList();
-        foreach (var (segment, path) in SegmentFiles.List(segments.Directory))
+        var strays = segments.Calls.List(segments.Directory)
+            .Where(path => path.EndsWith(".tmp", StringComparison.Ordinal))
+            .ToList();
+        foreach (var (segment, path) in SegmentFiles.List(segments.Calls, segments.Directory))
         {
             if (segment >= superblock.EndSegment)
             {

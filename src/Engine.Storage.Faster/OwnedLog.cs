@@ -45,10 +45,10 @@ internal sealed class OwnedLog : IDisposable
         {
             SegmentStarts = StartSegment,
         };
-        _writer = new LogWriter(segments, device, Latch, options.Reached);
+        _writer = new LogWriter(segments, device, Latch, options.Runtime, options.Reached);
         _preparer = new SegmentPreparer(
-            segments, superblock.EndSegment, Latch, RecordSegments, options.Reached, warn);
-        _committer = new Committer(Latch, options.MaxCommitBytes, Commit);
+            segments, superblock.EndSegment, Latch, options.Runtime, RecordSegments, options.Reached, warn);
+        _committer = options.Runtime.CreateCommitter(new CommitWork(Latch, options.MaxCommitBytes, Commit));
     }
 
     internal FailureLatch Latch { get; } = new();

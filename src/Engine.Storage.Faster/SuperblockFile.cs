@@ -18,7 +18,7 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
     /// <exception cref="JournalDamagedException">There is one, and neither copy is whole.</exception>
     internal Superblock? Read()
     {
-        if (!File.Exists(Path))
+        if (!files.Exists(Path))
         {
             return null;
         }
@@ -46,7 +46,7 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
     {
         byte[] block = new byte[Block.Size];
         superblock.Write(block);
-        if (_file is null && !File.Exists(Path))
+        if (_file is null && !files.Exists(Path))
         {
             Create(block);
         }

@@ -5,8 +5,10 @@ namespace Engine.Storage.Faster.Log;
 /// <summary>One append on its way to the disk; used again when its answer was fetched.</summary>
 internal sealed class AppendOperation : IValueTaskSource<AppendResult>
 {
-    // Asynchronously, or the caller's continuation would run on the committer and hold up everybody's next sync.
-    private ManualResetValueTaskSourceCore<AppendResult> _source = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<AppendResult> _source;
+
+    /// <param name="continuesElsewhere">Whether the caller goes on on a thread of its own.</param>
+    internal AppendOperation(bool continuesElsewhere) => _source.RunContinuationsAsynchronously = continuesElsewhere;
 
     internal long FirstSequence { get; private set; }
 

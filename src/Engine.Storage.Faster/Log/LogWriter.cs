@@ -1,29 +1,28 @@
-using System.Numerics;
-using FASTER.core;
-
 namespace Engine.Storage.Faster.Log;
 
-/// <summary>Lays commits into FasterLog and makes them durable. Used by one thread.</summary>
-/// <remarks> FasterLog is used for what it is good at: a ring of page buffers, and flushing them to a device in large
-/// writes. Bytes are enqueued raw, without its record headers, and always in whole blocks, so that what lies on disk is
-/// ours alone and no commit ever writes a block again that an acknowledged one has written.
-/// </remarks>
+/// <summary>Lays commits into the ring of pages and makes them durable. Used by one thread.</summary>
+/// <remarks>Bytes are enqueued always in whole blocks, so that no commit ever writes a block again that an acknowledged
+/// one has written.</remarks>
 internal sealed class LogWriter : IDisposable
 {
     private const int MaxPageBytes = 1024 * 1024;
-    private const int PagesInMemory = 16;
     private const int MaxFlushRounds = 10_000;
 
     private readonly FailureLatch _latch;
     private readonly SegmentDevice _device;
     private readonly Action<JournalPoint>? _reached;
-    private readonly FasterLog _log;
+    private readonly IPageRing _ring;
     private readonly byte[] _staging;
     private readonly int _pageBytes;
     private int _staged;
     private long _enqueuedUntil;
 
-    internal LogWriter(SegmentFiles segments, SegmentDevice device, FailureLatch latch, Action<JournalPoint>? reached)
+    internal LogWriter(
+        SegmentFiles segments,
+        SegmentDevice device,
+        FailureLatch latch,
+        JournalRuntime runtime,
+        Action<JournalPoint>? reached)
     {
         _device = device;
         _latch = latch;
@@ -31,23 +30,7 @@ internal sealed class LogWriter : IDisposable
         _pageBytes = Math.Min(segments.SizeBytes, MaxPageBytes);
         _staging = new byte[_pageBytes];
         _enqueuedUntil = device.WrittenUntil;
-        _log = new FasterLog(new FasterLogSettings
-        {
-            LogDevice = device,
-            LogCommitManager = new NoCommitMetadata(),
-            PageSizeBits = BitOperations.Log2((uint)_pageBytes),
-            MemorySizeBits = BitOperations.Log2((uint)(_pageBytes * PagesInMemory)),
-            SegmentSizeBits = BitOperations.Log2((uint)segments.SizeBytes),
-            MutableFraction = 0.5,
-            TryRecoverLatest = false,
-            FastCommitMode = false,
-            AutoCommit = false,
-            AutoRefreshSafeTailAddress = false,
-            TolerateDeviceFailure = false,
-        });
-
-        // FasterLog's log begins at our tail: it recovers nothing, because everything before was checked by our scan.
-        _log.Initialize(_enqueuedUntil, _enqueuedUntil);
+        _ring = runtime.CreateRing(device, _pageBytes, segments.SizeBytes, _enqueuedUntil);
     }
 
     /// <summary>Where the next commit starts.</summary>
@@ -76,14 +59,14 @@ internal sealed class LogWriter : IDisposable
     public void Dispose()
     {
         // FasterLog finishes its bookkeeping on other threads; disposing under them leaves files open.
-        _log.Dispose();
+        _ring.Dispose();
         _device.Dispose();
     }
 
     /// <summary>Waits until FasterLog has nothing under way; false when it takes longer than <paramref
     /// name="timeout"/>.</summary>
     internal bool WaitUntilIdle(TimeSpan timeout) =>
-        SpinWait.SpinUntil(() => _log.CommittedUntilAddress >= _enqueuedUntil, timeout);
+        SpinWait.SpinUntil(() => _ring.IsIdleAt(_enqueuedUntil), timeout);
 
     private void Stage(ReadOnlySpan<byte> bytes)
     {
@@ -110,7 +93,7 @@ internal sealed class LogWriter : IDisposable
         }
 
         long address;
-        for (int round = 0; !_log.UnsafeTryEnqueueRaw(_staging.AsSpan(0, _staged), true, out address); round++)
+        for (int round = 0; !_ring.TryEnqueue(_staging.AsSpan(0, _staged), out address); round++)
         {
             // The ring is full of pages that are not flushed yet.
             if (round == MaxFlushRounds)
@@ -118,7 +101,7 @@ internal sealed class LogWriter : IDisposable
                 throw new IOException("FasterLog has no room for a commit and does not flush");
             }
 
-            _log.Commit(spinWait: false);
+            _ring.Flush();
             if (!_device.SyncAndCallBack(null))
             {
                 throw new IOException(_latch.Error);
@@ -136,7 +119,7 @@ internal sealed class LogWriter : IDisposable
 
     private bool Flush(long end)
     {
-        _log.Commit(spinWait: false);
+        _ring.Flush();
         if (_latch.Error is null && _device.WrittenUntil != end)
         {
             // FasterLog flushes on this very thread, as nobody else holds its epoch; anything else is a bug to stop at.
@@ -149,9 +132,9 @@ internal sealed class LogWriter : IDisposable
         }
 
         bool durable = _device.SyncAndCallBack(_reached);
-        if (durable && _log.FlushedUntilAddress != end)
+        if (durable && _ring.FlushedUntil != end)
         {
-            _latch.Trip($"FasterLog counts its pages as flushed up to {_log.FlushedUntilAddress}, not {end}");
+            _latch.Trip($"FasterLog counts its pages as flushed up to {_ring.FlushedUntil}, not {end}");
         }
 
         return _latch.Error is null;

@@ -48,7 +48,16 @@ internal sealed class SegmentDevice : StorageDeviceBase
         ulong destinationAddress,
         uint numBytesToWrite,
         DeviceIOCompletionCallback callback,
-        object context)
+        object context) =>
+        Accept(
+            new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite),
+            ((long)segmentId * _segments.SizeBytes) + (long)destinationAddress,
+            callback,
+            context);
+
+    /// <summary>Writes bytes that lie within one segment; the callback comes with the next sync.</summary>
+    internal void Accept(
+        ReadOnlySpan<byte> bytes, long address, DeviceIOCompletionCallback callback, object context)
     {
         lock (_gate)
         {
@@ -56,8 +65,7 @@ internal sealed class SegmentDevice : StorageDeviceBase
             {
                 try
                 {
-                    long address = ((long)segmentId * _segments.SizeBytes) + (long)destinationAddress;
-                    Write(new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite), segmentId, address);
+                    Write(bytes, _segments.SegmentOf(address), address);
                 }
                 catch (Exception error)
                 {
@@ -66,7 +74,7 @@ internal sealed class SegmentDevice : StorageDeviceBase
                 }
             }
 
-            _written.Enqueue((callback, numBytesToWrite, context));
+            _written.Enqueue((callback, (uint)bytes.Length, context));
         }
     }
 
@@ -122,7 +130,7 @@ internal sealed class SegmentDevice : StorageDeviceBase
         }
     }
 
-    private void Write(ReadOnlySpan<byte> bytes, int segment, long address)
+    private void Write(ReadOnlySpan<byte> bytes, long segment, long address)
     {
         if (address != WrittenUntil)
         {

@@ -26,22 +26,8 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
 
     internal int SizeBytes => segmentSizeBytes;
 
-    internal static IEnumerable<(long Segment, string Path)> List(string directory)
-    {
-        if (!System.IO.Directory.Exists(directory))
-        {
-            yield break;
-        }
-
-        foreach (string path in System.IO.Directory.EnumerateFiles(directory, Prefix + "*" + Suffix))
-        {
-            string digits = Path.GetFileName(path)[Prefix.Length..^Suffix.Length];
-            if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long segment))
-            {
-                yield return (segment, path);
-            }
-        }
-    }
+    internal static IEnumerable<(long Segment, string Path)> List(FileSystemCalls files, string directory) =>
+        NumberedFiles.List(files, directory, Prefix, Suffix);
 
     internal string PathOf(long segment) =>
         Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{segment:D10}{Suffix}"));
@@ -82,7 +68,7 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
     internal SafeFileHandle Open(long segment, bool forWriting)
     {
         string path = PathOf(segment);
-        if (!File.Exists(path))
+        if (!files.Exists(path))
         {
             throw new JournalDamagedException($"{path} is missing, and the log reaches into it. Nothing was changed.");
         }
@@ -102,11 +88,11 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
 
     internal void Delete(long segment) => files.Delete(PathOf(segment));
 
-    private static void TryDelete(string path)
+    private void TryDelete(string path)
     {
         try
         {
-            File.Delete(path);
+            files.Delete(path);
         }
         catch (IOException)
         {
@@ -145,10 +131,10 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
     {
         Span<byte> header = stackalloc byte[Block.Size];
         int count = files.Read(file, header, 0);
-        if (count < Block.Size || RandomAccess.GetLength(file) != Block.Size + segmentSizeBytes)
+        if (count < Block.Size || files.Length(file) != Block.Size + segmentSizeBytes)
         {
             throw new JournalDamagedException(
-                $"{path} has {RandomAccess.GetLength(file)} bytes where {Block.Size + segmentSizeBytes} belong. " +
+                $"{path} has {files.Length(file)} bytes where {Block.Size + segmentSizeBytes} belong. " +
                 "Nothing was changed.");
         }
 

@@ -12,13 +12,16 @@ internal sealed class SegmentPreparer
     private readonly FailureLatch _latch;
     private readonly Action<long> _create;
     private readonly Action<string>? _warn;
-    private Task? _running;
+    private readonly JournalRuntime _runtime;
+    private ISideWork? _running;
+    private bool _made;
     private long _end;
     private long _failedFor = -1;
 
     /// <param name="segments">Where segments are made.</param>
     /// <param name="end">The first segment that does not exist.</param>
     /// <param name="latch">Tripped by any error but a full disk.</param>
+    /// <param name="runtime">Where segments are made ahead.</param>
     /// <param name="record">Makes it known that segments below its argument exist; durable when it returns.</param>
     /// <param name="reached">Named points for tests.</param>
     /// <param name="warn">Told when the disk is full and there is still room in the segments at hand.</param>
@@ -26,12 +29,14 @@ internal sealed class SegmentPreparer
         SegmentFiles segments,
         long end,
         FailureLatch latch,
+        JournalRuntime runtime,
         Action<long> record,
         Action<JournalPoint>? reached,
         Action<string>? warn)
     {
         _segments = segments;
         _latch = latch;
+        _runtime = runtime;
         _end = end;
         _warn = warn;
         _create = segment =>
@@ -59,13 +64,8 @@ internal sealed class SegmentPreparer
         if (_end == segment + 1 && _running is null && _failedFor != segment)
         {
             long next = _end;
-            _running = Task.Factory.StartNew(
-                () => _create(next), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            _running.ContinueWith(
-                task => NoteFailure(task.Exception!.InnerException!),
-                CancellationToken.None,
-                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
-                TaskScheduler.Default);
+            _made = false;
+            _running = _runtime.Start(() => MakeAhead(next));
         }
         else if (_running is { IsCompleted: true })
         {
@@ -84,9 +84,9 @@ internal sealed class SegmentPreparer
             return false;
         }
 
-        ((IAsyncResult)running).AsyncWaitHandle.WaitOne();
+        running.Wait();
         _running = null;
-        if (running.IsCompletedSuccessfully)
+        if (_made)
         {
             _end++;
             return true;
@@ -95,15 +95,21 @@ internal sealed class SegmentPreparer
         return false;
     }
 
-    private void NoteFailure(Exception error)
+    private void MakeAhead(long segment)
     {
-        if (error is IOException { InnerException: IOException cause } && FileSystemCalls.IsNoSpace(cause))
+        try
+        {
+            _create(segment);
+            _made = true;
+        }
+        catch (IOException error) when (error.InnerException is IOException cause && FileSystemCalls.IsNoSpace(cause))
         {
             // Not final yet: nothing was promised with this segment, and there may be room when it is needed.
             _warn?.Invoke(error.Message);
         }
-        else
+        catch (Exception error)
         {
+            // Nothing may escape from a thread of its own; the latch is how the next append hears of it.
             _latch.Trip($"making a segment ahead in {_segments.Directory} failed: {error.Message}");
         }
     }

@@ -39,6 +39,16 @@ internal abstract class FileSystemCalls
     /// <summary>Gives a directory's lock back, and closes it.</summary>
     internal virtual void UnlockDirectory(SafeFileHandle directory) => directory.Dispose();
 
+    /// <summary>Whether a file has this name.</summary>
+    internal virtual bool Exists(string path) => File.Exists(path);
+
+    /// <summary>The paths of a directory's files, in no order; none when there is no such directory.</summary>
+    internal virtual IEnumerable<string> List(string directory) =>
+        Directory.Exists(directory) ? Directory.EnumerateFiles(directory) : [];
+
+    /// <summary>How many bytes a file has.</summary>
+    internal virtual long Length(SafeFileHandle file) => RandomAccess.GetLength(file);
+
     /// <summary>Opens a file for reading and writing, created with access for its owner only.</summary>
     internal virtual SafeFileHandle Open(string path, FileMode mode, long preallocate = 0)
     {

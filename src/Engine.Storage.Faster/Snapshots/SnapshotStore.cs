@@ -11,24 +11,8 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
     private const string Suffix = ".snap";
 
     /// <summary>The sequences for which there is a file, the newest first.</summary>
-    internal static IReadOnlyList<long> List(string directory)
-    {
-        var sequences = new List<long>();
-        if (Directory.Exists(directory))
-        {
-            foreach (string path in Directory.EnumerateFiles(directory, Prefix + "*" + Suffix))
-            {
-                string digits = Path.GetFileName(path)[Prefix.Length..^Suffix.Length];
-                if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long sequence))
-                {
-                    sequences.Add(sequence);
-                }
-            }
-        }
-
-        sequences.Sort((left, right) => right.CompareTo(left));
-        return sequences;
-    }
+    internal static IReadOnlyList<long> List(FileSystemCalls files, string directory) =>
+        [.. NumberedFiles.List(files, directory, Prefix, Suffix).Select(found => found.Number).OrderDescending()];
 
     internal string PathOf(long sequence) =>
         Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{sequence:D19}{Suffix}"));
@@ -61,7 +45,7 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
     /// <summary>Deletes all but the newest snapshots.</summary>
     internal void DeleteOld()
     {
-        var sequences = List(directory);
+        var sequences = List(files, directory);
         for (int i = KeptCount; i < sequences.Count; i++)
         {
             files.Delete(PathOf(sequences[i]));
@@ -75,7 +59,7 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
         try
         {
             using var file = files.OpenRead(path);
-            byte[] bytes = new byte[RandomAccess.GetLength(file)];
+            byte[] bytes = new byte[files.Length(file)];
             int count = files.Read(file, bytes, 0);
             return SnapshotFile.TryRead(bytes.AsMemory(0, count), journalId, sequence, out error);
         }
