@@ -66,6 +66,18 @@ internal sealed class Allowance
         }
     }
 
+    /// <summary>Puts a day back as it was; days come in ascending order.</summary>
+    internal void Restore(int day, int charged, int deferred)
+    {
+        Invariant.Holds(day > LastDay && charged >= 0 && deferred >= 0);
+        if (_count == _days.Length)
+        {
+            Array.Resize(ref _days, _count * 2);
+        }
+
+        _days[_count++] = (day, charged, deferred);
+    }
+
     private ref (int Day, int Charged, int Deferred) At(int day, int today)
     {
         Forget(today);

@@ -56,6 +56,19 @@ internal sealed class EngineCore
         }
     }
 
+    /// <summary>Lets the estimator learn what the state keeps of completed runs: once, when the state is
+    /// restored.</summary>
+    internal void TeachEstimator()
+    {
+        foreach (var tier in State.Tiers.Values)
+        {
+            foreach (long durationMs in tier.Durations)
+            {
+                Estimator.Record(tier.Policy, new TimeSpan(durationMs * TimeSpan.TicksPerMillisecond));
+            }
+        }
+    }
+
     /// <summary>Makes a decision a fact. Returns the job it is about, if it is about one.</summary>
     internal Job? Emit(in JobEvent e)
     {

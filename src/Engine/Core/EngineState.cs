@@ -59,6 +59,10 @@ internal sealed class EngineState
 
     internal long HeadStartMs { get; set; } = 60_000;
 
+    /// <summary>Users that had no job left, and the day after which they may be forgotten, in the order in which that
+    /// will be looked at.</summary>
+    internal IReadOnlyCollection<(UserAccount User, int Day)> IdleUsers => _idleUsers;
+
     internal long Queued => Counts[(int)JobState.Queued];
 
     internal IEnumerable<Limit> ResourceLimits => _resources.Values;
@@ -191,15 +195,21 @@ internal sealed class EngineState
             _idleUsers.Dequeue();
             if (idle.User.JobCount == 0 && idle.User.Answers is not { Count: > 0 }
                 && idle.User.Allowance.LastDay < Now.Day
-                && Users.TryGetValue(idle.User.Id, out var current) && ReferenceEquals(current, idle.User))
+                && Knows(idle.User))
             {
                 Users.Remove(idle.User.Id);
             }
         }
     }
 
-    internal void NoteIdle(UserAccount user) =>
-        _idleUsers.Enqueue((user, Math.Max(user.Allowance.LastDay, Now.Day)));
+    internal void NoteIdle(UserAccount user) => NoteIdle(user, Math.Max(user.Allowance.LastDay, Now.Day));
+
+    internal void NoteIdle(UserAccount user, int day) => _idleUsers.Enqueue((user, day));
+
+    /// <summary>Whether the user is known now: of one that was forgotten and came back, only the new account
+    /// is.</summary>
+    internal bool Knows(UserAccount user) =>
+        Users.TryGetValue(user.Id, out var current) && ReferenceEquals(current, user);
 
     private void ForgetOfUser(Job job)
     {

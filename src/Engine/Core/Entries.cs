@@ -5,6 +5,13 @@ namespace Engine.Core;
 /// <summary>A tier that jobs refer to: its name, what it may do now, and its part of the queue.</summary>
 internal sealed class TierEntry(string name, int number)
 {
+    /// <summary>How many durations are kept. A moving average with a weight of 0.3 has forgotten all but a
+    /// ten-billionth of what came before them.</summary>
+    internal const int MaxDurations = 64;
+
+    private long[]? _durations;
+    private int _durationsSeen;
+
     internal string Name { get; } = name;
 
     internal int Number { get; } = number;
@@ -16,6 +23,32 @@ internal sealed class TierEntry(string name, int number)
 
     /// <summary>Live jobs now, and ended jobs ever, by state.</summary>
     internal long[] Counts { get; } = new long[(int)JobState.Skipped + 1];
+
+    /// <summary>Whether a job ever had it.</summary>
+    internal bool WasUsed => Counts.AsSpan().ContainsAnyExcept(0L);
+
+    /// <summary>How long its latest completed runs took, in ms, the oldest first: what estimates are learned from, and
+    /// all that is left of runs that were forgotten.</summary>
+    internal IEnumerable<long> Durations
+    {
+        get
+        {
+            int count = Math.Min(_durationsSeen, MaxDurations);
+            for (int i = _durationsSeen - count; i < _durationsSeen; i++)
+            {
+                yield return _durations![i % MaxDurations];
+            }
+        }
+    }
+
+    internal void Completed(long durationMs)
+    {
+        _durations ??= new long[MaxDurations];
+        _durations[_durationsSeen % MaxDurations] = durationMs;
+
+        // Kept between one and two rounds, so that it never overflows and still says how many there are.
+        _durationsSeen = _durationsSeen == (2 * MaxDurations) - 1 ? MaxDurations : _durationsSeen + 1;
+    }
 }
 
 /// <summary>A job type that jobs refer to, with the lanes that may run.</summary>

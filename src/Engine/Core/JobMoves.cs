@@ -8,8 +8,35 @@ internal static class JobMoves
     /// <summary>Lets a new job in. Its fields are set, its state is not.</summary>
     internal static void Admit(EngineState state, Job job, JobState to)
     {
-        state.Jobs.Add(job.Id, job);
+        Link(state, job);
         state.Live.Add(job);
+        Move(state, job, to);
+    }
+
+    /// <summary>Puts a job back as it was, its state included. Jobs come in the order in which they were submitted;
+    /// those that have ended are put into the list of ended jobs by the caller, in the order in which they
+    /// ended.</summary>
+    internal static void Restore(EngineState state, Job job)
+    {
+        Link(state, job);
+        if (job.State.IsFinal)
+        {
+            return;
+        }
+
+        state.Live.Add(job);
+        state.Counts[(int)job.State]++;
+        if (job.State == JobState.Running)
+        {
+            TakeSlots(state, job);
+        }
+
+        Enter(state, job);
+    }
+
+    private static void Link(EngineState state, Job job)
+    {
+        state.Jobs.Add(job.Id, job);
         job.Lane.References++;
         job.NextOfUser = job.User.NewestJob;
         if (job.User.NewestJob is { } newest)
@@ -23,8 +50,6 @@ internal static class JobMoves
         {
             project.JobCount++;
         }
-
-        Move(state, job, to);
     }
 
     internal static void Move(EngineState state, Job job, JobState to)

@@ -1,11 +1,15 @@
+using System.Runtime.InteropServices;
+using Engine.Core.Scheduling;
+
 namespace Engine.Core;
 
 /// <summary>A digest of everything the engine knows: equal states give equal digests, on every machine.</summary>
 /// <remarks>
 /// Facts only: jobs with all their fields, allowances, kept answers, counts, sequences and the order in force. Left out
 /// is what follows from them (lanes, heaps, positions), what the journal does not know (leases, the clock, whether a
-/// due job was noticed yet) and what is configured. Lists are taken in their order, dictionaries by key, so that no
-/// order of hashing can show. Not for keeping: the digest may change with any version.
+/// due job was noticed yet) and what is configured. Lists are taken in their order; of dictionaries the digests of the
+/// entries are added up, so that no order of hashing can show. Snapshots carry it: whoever changes what it takes in, or
+/// how, gives snapshots another version and keeps this one for the old.
 /// </remarks>
 internal struct StateHash
 {
@@ -24,6 +28,7 @@ internal struct StateHash
         hash.AddProjects(state);
         hash.AddTiers(state);
         hash.AddAnswers(state);
+        hash.AddIdleUsers(state);
         return hash._digest;
     }
 
@@ -39,16 +44,7 @@ internal struct StateHash
     private void AddJob(Job job)
     {
         Add(job.Id);
-        Add(job.User.Id);
-        Add(job.Project?.Id);
-        Add(job.Type.Name);
-        Add(job.Tier.Name);
-        foreach (var limit in job.Lane.Limits)
-        {
-            Add((long)limit.Kind);
-            Add(limit.Name);
-        }
-
+        Add((long)DigestOf(job.Lane));
         Add(job.Payload.Span);
         Add(job.Sequence);
         Add(job.EntrySequence);
@@ -84,43 +80,67 @@ internal struct StateHash
 
     private void AddUsers(EngineState state)
     {
-        foreach (var user in state.Users.Values.OrderBy(user => user.Id, StringComparer.Ordinal))
+        ulong sum = 0;
+        foreach (var user in state.Users.Values)
         {
-            Add(user.Id);
-            Add(user.JobCount);
+            var hash = new StateHash();
+            hash.Add(user.Id);
+            hash.Add(user.JobCount);
             foreach (var (day, charged, deferred) in user.Allowance.Days)
             {
-                Add(day);
-                Add(charged);
-                Add(deferred);
+                hash.Add(day);
+                hash.Add(charged);
+                hash.Add(deferred);
             }
+
+            sum += hash._digest;
         }
+
+        Add(state.Users.Count);
+        Add((long)sum);
     }
 
     private void AddProjects(EngineState state)
     {
-        foreach (var project in state.Projects.Values.OrderBy(project => project.Id, StringComparer.Ordinal))
+        ulong sum = 0;
+        foreach (var project in state.Projects.Values)
         {
-            Add(project.Id);
-            Add(project.Owner.Id);
-            Add(project.JobCount);
+            var hash = new StateHash();
+            hash.Add(project.Id);
+            hash.Add(project.Owner.Id);
+            hash.Add(project.JobCount);
+            sum += hash._digest;
         }
+
+        Add(state.Projects.Count);
+        Add((long)sum);
     }
 
     private void AddTiers(EngineState state)
     {
-        // Tiers that no job ever had are known from the configuration only.
-        foreach (var tier in state.Tiers.Values.OrderBy(tier => tier.Name, StringComparer.Ordinal))
+        ulong sum = 0;
+        foreach (var tier in state.Tiers.Values)
         {
-            if (tier.Counts.Any(count => count != 0))
+            // Tiers that no job ever had are known from the configuration only.
+            if (tier.WasUsed)
             {
-                Add(tier.Name);
+                var hash = new StateHash();
+                hash.Add(tier.Name);
                 foreach (long count in tier.Counts)
                 {
-                    Add(count);
+                    hash.Add(count);
                 }
+
+                foreach (long durationMs in tier.Durations)
+                {
+                    hash.Add(durationMs);
+                }
+
+                sum += hash._digest;
             }
         }
+
+        Add((long)sum);
     }
 
     private void AddAnswers(EngineState state)
@@ -149,6 +169,38 @@ internal struct StateHash
         }
     }
 
+    private void AddIdleUsers(EngineState state)
+    {
+        Add(state.IdleUsers.Count);
+        foreach (var (user, day) in state.IdleUsers)
+        {
+            Add(state.Knows(user) ? user.Id : null);
+            Add(day);
+        }
+    }
+
+    // What every job of a lane has in common. Looked at once a lane: with a million jobs, most of the digest's work.
+    private static ulong DigestOf(Lane lane)
+    {
+        if (lane.Digest == 0)
+        {
+            var hash = new StateHash();
+            hash.Add(lane.Owner!.Id);
+            hash.Add(lane.Project?.Id);
+            hash.Add(lane.Type.Name);
+            hash.Add(lane.Tier.Name);
+            foreach (var limit in lane.Limits)
+            {
+                hash.Add((long)limit.Kind);
+                hash.Add(limit.Name);
+            }
+
+            lane.Digest = hash._digest;
+        }
+
+        return lane.Digest;
+    }
+
     private void Add(JobId id)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -159,18 +211,32 @@ internal struct StateHash
     private void Add(string? text)
     {
         Add(text?.Length ?? -1);
-        foreach (char c in text ?? "")
-        {
-            Add(c);
-        }
+        AddContent(MemoryMarshal.AsBytes(text.AsSpan()));
     }
 
     private void Add(ReadOnlySpan<byte> bytes)
     {
         Add(bytes.Length);
-        foreach (byte b in bytes)
+        AddContent(bytes);
+    }
+
+    private void AddContent(ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length >= sizeof(ulong))
         {
-            Add(b);
+            Add((long)BitConverter.ToUInt64(bytes));
+            bytes = bytes[sizeof(ulong)..];
+        }
+
+        if (!bytes.IsEmpty)
+        {
+            ulong last = 0;
+            for (int i = 0; i < bytes.Length; i++)
+            {
+                last |= (ulong)bytes[i] << (8 * i);
+            }
+
+            Add((long)last);
         }
     }
 

@@ -1,7 +1,8 @@
 namespace Engine.Estimation;
 
 /// <summary>Guesses how long a job waits. Called by the engine's one thread only: no locks, no waiting.</summary>
-/// <remarks>What it learns is rebuilt from the journal at every start: it keeps nothing by itself.</remarks>
+/// <remarks>It keeps nothing by itself: at every start it learns from the latest 64 completed runs of each tier, tier by
+/// tier and the oldest first.</remarks>
 public interface IWaitEstimator
 {
     /// <summary>Learns from a run that completed.</summary>

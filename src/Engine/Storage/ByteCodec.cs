@@ -97,10 +97,24 @@ internal struct ByteWriter(int capacity)
 
     private void Ensure(int more)
     {
-        if (Length + more > _bytes.Length)
+        if (more > _bytes.Length - Length)
         {
-            Array.Resize(ref _bytes, Math.Max(Length + more, _bytes.Length * 2));
+            Grow(more);
         }
+    }
+
+    private void Grow(int more)
+    {
+        // A state may come close to what one array can hold.
+        long needed = (long)Length + more;
+        if (needed > Array.MaxLength)
+        {
+            throw new JournalException(
+                $"{needed} bytes are more than one array holds: the state is too large for a snapshot. Keep fewer jobs, " +
+                "or smaller payloads.");
+        }
+
+        Array.Resize(ref _bytes, (int)Math.Min(Array.MaxLength, Math.Max(needed, _bytes.Length * 2L)));
     }
 }
 

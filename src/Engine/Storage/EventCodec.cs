@@ -199,7 +199,7 @@ internal static class EventCodec
         target.Text(e.Message);
     }
 
-    private static void WriteAnswer(SubmitKey key, ref ByteWriter target)
+    internal static void WriteAnswer(SubmitKey key, ref ByteWriter target)
     {
         target.Text(key.Key);
         target.Fixed64((ulong)(key.Fingerprint >> 64));
@@ -245,7 +245,7 @@ internal static class EventCodec
         e.Message = source.Text();
     }
 
-    private static SubmitKey ReadAnswer(ref ByteReader source)
+    internal static SubmitKey ReadAnswer(ref ByteReader source)
     {
         string key = source.Text() ?? "";
         var fingerprint = new UInt128(source.Fixed64(), source.Fixed64());

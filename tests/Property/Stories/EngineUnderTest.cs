@@ -30,7 +30,7 @@ internal sealed class EngineUnderTest
 
     internal LiveFeed Feed { get; private set; } = null!;
 
-    internal JournalOwnership Ownership { get; private set; } = null!;
+    internal JournalOwnership? Ownership { get; private set; }
 
     /// <summary>Runs that were told to stop, and jobs that were forgotten, once that was durable.</summary>
     internal List<RunLease> Stopped { get; } = [];
@@ -39,12 +39,22 @@ internal sealed class EngineUnderTest
 
     internal static ManualTimeProvider NewClock() => new(new DateTimeOffset(2030, 6, 15, 22, 30, 0, TimeSpan.Zero));
 
+    /// <summary>Whether each start finds a snapshot, taken from the frames that were there when the one before
+    /// ended.</summary>
+    internal bool TakesSnapshots { get; set; }
+
     /// <summary>Starts as a process does: own the journal, replay it. The first step then ends the runs of the one
     /// before.</summary>
     internal void Start()
     {
         var writer = new BatchWriter();
         Core = new EngineCore(EngineSettings.From(Options), new MovingAverageEstimator(), writer);
+        if (TakesSnapshots && Ownership is { } ended && Frames() is { Count: > 0 } frames)
+        {
+            Done(Journal.SaveSnapshotAsync(
+                ended.Epoch, frames[^1].Sequence, SnapshotCodec.Write(Replayed(), frames[^1].Sequence)));
+        }
+
         Ownership = Done(Journal.AcquireAsync());
         Done(Recovery.ReplayAsync(Core, Journal, Ownership, default));
         _inbox = new Inbox(65_536);
@@ -99,14 +109,19 @@ internal sealed class EngineUnderTest
     /// <summary>A fresh core that knows nothing but the frames.</summary>
     internal EngineCore Replayed()
     {
-        var core = new EngineCore(EngineSettings.From(Options), new MovingAverageEstimator(), new BatchWriter());
+        var core = NewCore();
         foreach (var frame in Frames())
         {
             Recovery.Apply(core, frame);
         }
 
+        core.TeachEstimator();
         return core;
     }
+
+    /// <summary>A core that knows nothing yet, with the settings in force.</summary>
+    internal EngineCore NewCore() =>
+        new(EngineSettings.From(Options), new MovingAverageEstimator(), new BatchWriter());
 
     /// <summary>The result of something that must have completed already: there is only this thread.</summary>
     internal static T Done<T>(ValueTask<T> task)

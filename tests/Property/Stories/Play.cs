@@ -16,12 +16,15 @@ internal sealed class Play
     private readonly List<RunLease> _leases = [];
     private readonly List<JobId> _ids = [];
 
-    internal Play(Setup setup)
+    internal Play(Setup setup, bool takesSnapshots = false)
     {
         Setup = setup;
-        Engine = new EngineUnderTest(setup.ToOptions(), EngineUnderTest.NewClock(), new MemoryJournal());
+        Engine = new EngineUnderTest(setup.ToOptions(), EngineUnderTest.NewClock(), new MemoryJournal())
+        {
+            TakesSnapshots = takesSnapshots,
+        };
         Reference = new ReferenceEngine(setup.ToOptions());
-        Reference.Restart(Engine.Ownership.Epoch);
+        Reference.Restart(Engine.Ownership!.Epoch);
         FirstBatch();
     }
 
@@ -36,9 +39,9 @@ internal sealed class Play
     internal long MonotonicMs => (long)Engine.Time.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>Plays it all, calling <paramref name="afterEach"/> when the engine rests.</summary>
-    internal static Play Of(Story story, Action<Play>? afterEach = null)
+    internal static Play Of(Story story, Action<Play>? afterEach = null, bool takesSnapshots = false)
     {
-        var play = new Play(story.Setup);
+        var play = new Play(story.Setup, takesSnapshots);
         for (int i = 0; i < story.Beats.Count; i++)
         {
             try
@@ -95,7 +98,7 @@ internal sealed class Play
                 break;
             case Beat.Restart:
                 Engine.Start();
-                Reference.Restart(Engine.Ownership.Epoch);
+                Reference.Restart(Engine.Ownership!.Epoch);
                 FirstBatch();
                 break;
             case Beat.Do batch:

@@ -74,6 +74,13 @@ internal static class StoryGen
         (1, Setup.Any.Select(to => (Beat)new Beat.Do(new Op.Reconfigure(to)))),
         (1, Gen.Constant((Beat)new Beat.Restart()))));
 
+    /// <summary>Everything, and a restart now and then.</summary>
+    internal static Gen<Story> Restarting { get; } = StoryOf(Setup.Any, 8, 70, Gen.Frequency(
+        (40, Batch((10, Submit), (8, Claim), (7, End), (4, Report), (2, Cancel), (2, Confirm), (1, Late))),
+        (9, Time),
+        (4, Whole),
+        (6, Gen.Constant((Beat)new Beat.Restart()))));
+
     /// <summary>Many jobs and few slots: who runs next, who waits for what.</summary>
     internal static Gen<Story> Crowd { get; } = StoryOf(Setup.Crowded, 20, 140, Gen.Frequency(
         (60, Batch((12, Submit), (9, Claim), (8, End), (2, Cancel))),

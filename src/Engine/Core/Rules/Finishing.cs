@@ -41,6 +41,9 @@ internal static class Finishing
                     State = JobState.Completed,
                     Payload = completed.Result,
                 });
+
+                // Learned once decided. A start learns from what the state keeps: of forgotten runs there is no event.
+                core.Estimator.Record(job.Tier.Policy, core.State.Now.Since(job.RunStartedAt));
                 break;
             case RunOutcome.Failed failed:
                 Fail(core, job, failed);
@@ -115,7 +118,7 @@ internal static class Finishing
         switch (e.End)
         {
             case RunEnd.Completed:
-                core.Estimator.Record(job.Tier.Policy, core.State.Now.Since(job.RunStartedAt));
+                job.Tier.Completed(core.State.Now.Ms - job.RunStartedAt.Ms);
                 break;
             case RunEnd.Failed:
                 job.Retries++;

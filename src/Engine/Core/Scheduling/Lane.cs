@@ -39,6 +39,9 @@ internal sealed class Lane : HeapNode
     /// <summary>Jobs the engine still keeps that belong here, waiting or not.</summary>
     internal int References { get; set; }
 
+    /// <summary>A digest of what tells it from other lanes, 0 until <see cref="StateHash"/> asks for it.</summary>
+    internal ulong Digest { get; set; }
+
     internal Limit User => Limits[UserLimit];
 
     /// <summary>The first full limit, or null when a job of this lane may run.</summary>

@@ -1,0 +1,117 @@
+using System.Buffers.Binary;
+using Engine.Core;
+
+namespace Engine.Storage;
+
+/// <summary>What a snapshot says about itself.</summary>
+/// <param name="Version">The version of its layout.</param>
+/// <param name="Sequence">The last frame that it includes.</param>
+/// <param name="Events">How many events the engine ever decided up to there.</param>
+/// <param name="InstantMs">The logical clock after that frame, in ms since 1970.</param>
+/// <param name="StateHash">The digest of the state (<see cref="Core.StateHash"/>).</param>
+internal readonly record struct SnapshotHeader(
+    uint Version, long Sequence, long Events, long InstantMs, ulong StateHash);
+
+/// <summary>Turns the state after a frame into bytes and back.</summary>
+/// <remarks>
+/// <para>Little-endian: magic (4) | version (4) | CRC32C of all that follows (4) | zero (4) | sequence (8) | events (8) |
+/// instant (8) | state hash (8) | body. The body is written by <see cref="SnapshotWriter"/>, which says what is in it.
+/// A layout is frozen once released: a change is a new version, and this build goes on reading the old ones
+/// (F29).</para>
+/// <para>A snapshot holds what a fold of the journal gives and nothing else: no leases, no settings, nothing that
+/// follows from other facts. Whoever reads it computes the digest of what came out and compares it with the digest of
+/// what went in (D4).</para>
+/// </remarks>
+internal static class SnapshotCodec
+{
+    internal const int HeaderSize = 48;
+    internal const uint Version = 1;
+
+    private const uint Magic = 0x54474E45; // "ENGT" as it lies on disk.
+    private const int CrcOffset = 8;
+    private const int CrcStart = 12;
+
+    /// <summary>The state of <paramref name="core"/>, which has applied every frame up to
+    /// <paramref name="sequence"/> and decided nothing since.</summary>
+    /// <param name="core">Only read.</param>
+    /// <param name="sequence">The last frame it has applied.</param>
+    /// <param name="sizeHint">About how large the result will be, in bytes; 0 when nobody knows.</param>
+    /// <exception cref="JournalException">The state is larger than one array can be.</exception>
+    internal static ReadOnlyMemory<byte> Write(EngineCore core, long sequence, long sizeHint = 0)
+    {
+        var target = new ByteWriter((int)Math.Clamp(sizeHint, 4096, Array.MaxLength));
+        target.Reset(reserved: HeaderSize);
+        SnapshotWriter.Write(core.State, ref target);
+
+        var bytes = target.Written;
+        bytes[..HeaderSize].Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Version);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[16..], sequence);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[24..], core.State.LastEventId);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[32..], core.State.Now.Ms);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[40..], core.State.ComputeHash());
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[CrcOffset..], Crc32C.Of(bytes[CrcStart..]));
+        return target.WrittenMemory;
+    }
+
+    /// <summary>Reads what a snapshot says about itself, and checks that its bytes are whole.</summary>
+    /// <exception cref="JournalDamagedException">They are not, or they are of a version that this build does not
+    /// know.</exception>
+    internal static SnapshotHeader ReadHeader(ReadOnlySpan<byte> snapshot)
+    {
+        if (snapshot.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(snapshot) != Magic)
+        {
+            throw new JournalDamagedException(
+                $"A snapshot's {snapshot.Length} bytes do not begin as the state of an engine does.");
+        }
+
+        // Before the checksum: a newer version may have put it elsewhere.
+        uint version = BinaryPrimitives.ReadUInt32LittleEndian(snapshot[4..]);
+        if (version is 0 or > Version)
+        {
+            throw new JournalDamagedException(
+                $"A snapshot is of version {version}, this build knows versions up to {Version}: start the build that " +
+                "wrote it, or a later one.");
+        }
+
+        if (BinaryPrimitives.ReadUInt32LittleEndian(snapshot[CrcOffset..]) != Crc32C.Of(snapshot[CrcStart..]))
+        {
+            throw new JournalDamagedException("A snapshot fails its checksum.");
+        }
+
+        return new SnapshotHeader(
+            version,
+            BinaryPrimitives.ReadInt64LittleEndian(snapshot[16..]),
+            BinaryPrimitives.ReadInt64LittleEndian(snapshot[24..]),
+            BinaryPrimitives.ReadInt64LittleEndian(snapshot[32..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(snapshot[40..]));
+    }
+
+    /// <summary>Puts the state of a snapshot into a core that knows nothing yet.</summary>
+    /// <exception cref="JournalDamagedException">The bytes are not whole, of an unknown version, contradict themselves,
+    /// or give another state than the one that was written. The core is of no more use.</exception>
+    internal static SnapshotHeader Restore(EngineCore core, ReadOnlyMemory<byte> snapshot)
+    {
+        var header = ReadHeader(snapshot.Span);
+        Invariant.Holds(core.State.LastEventId == 0 && core.State.Jobs.Count == 0);
+        core.AdvanceTo(new Instant(header.InstantMs), 0);
+        core.State.LastEventId = header.Events;
+        try
+        {
+            new SnapshotReader(core).Read(snapshot.Span[HeaderSize..]);
+        }
+        catch (Exception exception) when (exception is InvariantViolationException or ArgumentException)
+        {
+            throw new JournalDamagedException(
+                $"The snapshot of frame {header.Sequence} contradicts itself.", exception);
+        }
+
+        ulong hash = core.State.ComputeHash();
+        return hash == header.StateHash
+            ? header
+            : throw new JournalDamagedException(
+                $"The snapshot of frame {header.Sequence} gives a state with the digest {hash:x16}; the one that was " +
+                $"written had {header.StateHash:x16}.");
+    }
+}

@@ -1,0 +1,309 @@
+using Engine.Core;
+using Engine.Core.Scheduling;
+
+namespace Engine.Storage;
+
+/// <summary>What a job of a snapshot has beyond the usual. The numbers are on disk.</summary>
+[Flags]
+internal enum SnapshotParts : uint
+{
+    None = 0,
+    Entry = 1 << 0,
+    Due = 1 << 1,
+    Why = 1 << 2,
+    Runs = 1 << 3,
+    Finish = 1 << 4,
+    OtherDay = 1 << 5,
+    Deferral = 1 << 6,
+    Iterations = 1 << 7,
+    Attempts = 1 << 8,
+    Stage = 1 << 9,
+    Progress = 1 << 10,
+    CancelRequest = 1 << 11,
+    Details = 1 << 12,
+}
+
+/// <summary>Writes the body of a snapshot, version 1.</summary>
+/// <remarks>
+/// Numbers, ids, texts and bytes as in <see cref="EventCodec"/>. Names are written once and referred to by their place;
+/// a reference that may be missing is 0 for none and n + 1 for place n. Sections, each after its count but the first:
+/// <code>
+/// state       ordering headStart lastSequence
+/// types       name
+/// tiers       name, by state: count; count of durations: duration
+/// sets        count of resources: name
+/// users       name; count of days: day charged deferred
+/// projects    name, user? or name of an owner who is forgotten
+/// lanes       user project? type tier set?
+/// jobs        in the order in which they were submitted, see WriteJob
+/// ended       place of the job, as the difference to the one before, in the order in which they ended
+/// answers     user job outcome scheduledFor, then as in an AnswerKept event
+/// idle users  user? day
+/// </code>
+/// Equal states give equal bytes: places follow from the order of the jobs, and from names where there is no job.
+/// </remarks>
+internal sealed class SnapshotWriter
+{
+    private readonly EngineState _state;
+    private readonly Job[] _jobs;
+    private readonly Places<JobTypeEntry> _types = new();
+    private readonly Places<TierEntry> _tiers = new();
+    private readonly Places<string[]> _sets = new();
+    private readonly Places<UserAccount> _users = new();
+    private readonly Places<Project> _projects = new();
+    private readonly Places<Lane> _lanes = new();
+
+    private SnapshotWriter(EngineState state)
+    {
+        _state = state;
+        _jobs = InOrderOfSubmission(state);
+        foreach (var job in _jobs)
+        {
+            if (_lanes.Add(job.Lane))
+            {
+                Note(job.Lane);
+            }
+        }
+
+        // Those of whom no job is left.
+        var tiers = state.Tiers.Values.Where(tier => tier.WasUsed);
+        foreach (var tier in tiers.OrderBy(tier => tier.Name, StringComparer.Ordinal))
+        {
+            _tiers.Add(tier);
+        }
+
+        var users = state.Users.Values.Where(user => user.JobCount == 0);
+        foreach (var user in users.OrderBy(user => user.Id, StringComparer.Ordinal))
+        {
+            _users.Add(user);
+        }
+    }
+
+    internal static void Write(EngineState state, ref ByteWriter target) => new SnapshotWriter(state).Write(ref target);
+
+    private static Job[] InOrderOfSubmission(EngineState state)
+    {
+        var jobs = new Job[state.Live.Count + state.Ended.Count];
+        int count = 0;
+        for (var job = state.Live.First; job is not null; job = job.Next)
+        {
+            jobs[count++] = job;
+        }
+
+        for (var job = state.Ended.First; job is not null; job = job.Next)
+        {
+            jobs[count++] = job;
+        }
+
+        Array.Sort(jobs, static (left, right) => left.Sequence.CompareTo(right.Sequence));
+        return jobs;
+    }
+
+    private void Note(Lane lane)
+    {
+        _types.Add(lane.Type);
+        _tiers.Add(lane.Tier);
+        _users.Add(lane.Owner!);
+        if (lane.Project is { } project)
+        {
+            _projects.Add(project);
+        }
+
+        if (lane.ResourceNames is { } names)
+        {
+            _sets.Add(names);
+        }
+    }
+
+    private void Write(ref ByteWriter target)
+    {
+        target.Byte((byte)_state.Ordering);
+        target.Unsigned((ulong)_state.HeadStartMs);
+        target.Unsigned((ulong)_state.LastSequence);
+        WriteNames(ref target);
+        WriteUsers(ref target);
+        WriteProjects(ref target);
+        WriteLanes(ref target);
+        WriteJobs(ref target);
+        WriteEnded(ref target);
+        WriteAnswers(ref target);
+        WriteIdleUsers(ref target);
+    }
+
+    private void WriteNames(ref ByteWriter target)
+    {
+        target.Unsigned((ulong)_types.Count);
+        foreach (var type in _types.All)
+        {
+            target.Text(type.Name);
+        }
+
+        target.Unsigned((ulong)_tiers.Count);
+        foreach (var tier in _tiers.All)
+        {
+            target.Text(tier.Name);
+            target.Unsigned((ulong)tier.Counts.Length);
+            foreach (long count in tier.Counts)
+            {
+                target.Unsigned((ulong)count);
+            }
+
+            long[] durations = [.. tier.Durations];
+            target.Unsigned((ulong)durations.Length);
+            foreach (long duration in durations)
+            {
+                target.Signed(duration);
+            }
+        }
+
+        target.Unsigned((ulong)_sets.Count);
+        foreach (string[] names in _sets.All)
+        {
+            target.Unsigned((ulong)names.Length);
+            foreach (string name in names)
+            {
+                target.Text(name);
+            }
+        }
+    }
+
+    private void WriteUsers(ref ByteWriter target)
+    {
+        Invariant.Holds(_users.Count == _state.Users.Count);
+        target.Unsigned((ulong)_users.Count);
+        foreach (var user in _users.All)
+        {
+            target.Text(user.Id);
+            var days = user.Allowance.Days;
+            target.Unsigned((ulong)days.Length);
+            foreach (var (day, charged, deferred) in days)
+            {
+                target.Signed(day);
+                target.Unsigned((ulong)charged);
+                target.Unsigned((ulong)deferred);
+            }
+        }
+    }
+
+    private void WriteProjects(ref ByteWriter target)
+    {
+        Invariant.Holds(_projects.Count == _state.Projects.Count);
+        target.Unsigned((ulong)_projects.Count);
+        foreach (var project in _projects.All)
+        {
+            target.Text(project.Id);
+            WriteUserIfKnown(project.Owner, ref target);
+            if (!_state.Knows(project.Owner))
+            {
+                target.Text(project.Owner.Id);
+            }
+        }
+    }
+
+    private void WriteLanes(ref ByteWriter target)
+    {
+        target.Unsigned((ulong)_lanes.Count);
+        foreach (var lane in _lanes.All)
+        {
+            target.Unsigned((ulong)_users.Of(lane.Owner!));
+            target.Unsigned(lane.Project is null ? 0 : (ulong)_projects.Of(lane.Project) + 1);
+            target.Unsigned((ulong)_types.Of(lane.Type));
+            target.Unsigned((ulong)_tiers.Of(lane.Tier));
+            target.Unsigned(lane.ResourceNames is null ? 0 : (ulong)_sets.Of(lane.ResourceNames) + 1);
+        }
+    }
+
+    private void WriteJobs(ref ByteWriter target)
+    {
+        target.Unsigned((ulong)_jobs.Length);
+        Job? previous = null;
+        foreach (var job in _jobs)
+        {
+            SnapshotJobCodec.Write(job, _lanes.Of(job.Lane), previous, ref target);
+            previous = job;
+        }
+    }
+
+    private void WriteEnded(ref ByteWriter target)
+    {
+        target.Unsigned((ulong)_state.Ended.Count);
+        int previous = 0;
+        for (var job = _state.Ended.First; job is not null; job = job.Next)
+        {
+            int place = PlaceOf(job);
+            target.Signed(place - previous);
+            previous = place;
+        }
+    }
+
+    private void WriteAnswers(ref ByteWriter target)
+    {
+        target.Unsigned((ulong)_state.Answers.Count);
+        foreach (var answer in _state.Answers)
+        {
+            target.Unsigned((ulong)_users.Of(answer.User));
+            target.Id(answer.JobId);
+            target.Byte((byte)answer.Outcome);
+            target.Signed(answer.ScheduledFor.Ms);
+            EventCodec.WriteAnswer(answer.Content, ref target);
+        }
+    }
+
+    private void WriteIdleUsers(ref ByteWriter target)
+    {
+        target.Unsigned((ulong)_state.IdleUsers.Count);
+        foreach (var (user, day) in _state.IdleUsers)
+        {
+            WriteUserIfKnown(user, ref target);
+            target.Signed(day);
+        }
+    }
+
+    private void WriteUserIfKnown(UserAccount user, ref ByteWriter target) =>
+        target.Unsigned(_state.Knows(user) ? (ulong)_users.Of(user) + 1 : 0);
+
+    private int PlaceOf(Job job)
+    {
+        int low = 0;
+        int high = _jobs.Length - 1;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (_jobs[middle].Sequence < job.Sequence)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        Invariant.Holds(ReferenceEquals(_jobs[low], job));
+        return low;
+    }
+
+    /// <summary>Things in the order in which they were first seen.</summary>
+    private sealed class Places<T>
+        where T : class
+    {
+        private readonly Dictionary<T, int> _places = new(ReferenceEqualityComparer.Instance);
+
+        internal List<T> All { get; } = [];
+
+        internal int Count => All.Count;
+
+        internal bool Add(T thing)
+        {
+            bool isNew = _places.TryAdd(thing, All.Count);
+            if (isNew)
+            {
+                All.Add(thing);
+            }
+
+            return isNew;
+        }
+
+        internal int Of(T thing) => _places[thing];
+    }
+}
