@@ -21,10 +21,7 @@ internal static class LogOpening
         try
         {
             var superblock = superblockFile.Read() ?? Create(options, superblockFile);
-            var segments = new SegmentFiles(
-                files, options.Directory, superblock.SegmentSizeBytes, superblock.JournalId);
-            var log = LogRecovery.Run(superblock, segments, files.BootId, cancellationToken);
-            var strays = Strays(superblock, segments);
+            var (segments, log, strays) = Examine(superblock, files, options.Directory, cancellationToken);
             options.Reached?.Invoke(JournalPoint.RecoveryScanned);
 
             // From here on it is only completed what an interrupted owner may have left half done.
@@ -41,6 +38,22 @@ internal static class LogOpening
             ownerLock.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Everything that opening decides, without a change: the log with a tail that may be cut, and files that
+    /// nobody needs.</summary>
+    /// <exception cref="JournalDamagedException">This is not a log that may be opened; the message says
+    /// why.</exception>
+    internal static (SegmentFiles Segments, RecoveredLog Log, List<string> Strays) Examine(
+        Superblock superblock,
+        FileSystemCalls files,
+        string directory,
+        CancellationToken cancellationToken,
+        ILogObserver? observer = null)
+    {
+        var segments = new SegmentFiles(files, directory, superblock.SegmentSizeBytes, superblock.JournalId);
+        var log = LogRecovery.Run(superblock, segments, files.BootId, cancellationToken, observer);
+        return (segments, log, Strays(superblock, segments));
     }
 
     /// <summary>Throws when a directory without a superblock holds a journal's files.</summary>

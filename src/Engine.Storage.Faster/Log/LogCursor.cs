@@ -19,6 +19,12 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
     /// <summary>Behind the last frame read; what comes next starts here.</summary>
     internal LogPosition Position { get; private set; } = start;
 
+    /// <summary>Where the last frame read starts.</summary>
+    internal long FrameAddress { get; private set; } = start.Address;
+
+    /// <summary>Behind the last byte of the last frame read; <see cref="Position"/> is the next block.</summary>
+    internal long FrameEnd { get; private set; } = start.Address;
+
     /// <summary>Why the walk stopped.</summary>
     internal string Problem { get; private set; } = "";
 
@@ -81,8 +87,9 @@ internal sealed class LogCursor(LogReader reader, LogPosition start) : IDisposab
         }
 
         _offset += FrameCodec.HeaderSize + frame.Payload.Length;
-        long end = Block.AlignUp(_commitAddress + CommitMark.Size + _offset);
-        Position = new LogPosition(end, frame.Sequence, frame.Checksum, frame.Epoch);
+        FrameAddress = address;
+        FrameEnd = _commitAddress + CommitMark.Size + _offset;
+        Position = new LogPosition(Block.AlignUp(FrameEnd), frame.Sequence, frame.Checksum, frame.Epoch);
         return true;
     }
 

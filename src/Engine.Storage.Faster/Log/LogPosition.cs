@@ -18,5 +18,8 @@ internal static class Block
 {
     internal const int Size = 4096;
 
+    /// <summary>The smallest unit that a disk writes, or puts in a wrong place.</summary>
+    internal const int SectorSize = 512;
+
     internal static long AlignUp(long value) => (value + Size - 1) & ~(long)(Size - 1);
 }

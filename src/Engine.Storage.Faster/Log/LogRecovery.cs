@@ -6,12 +6,24 @@ namespace Engine.Storage.Faster.Log;
 /// <param name="Leftovers">Blocks behind the end that are not zero, in ascending order.</param>
 /// <param name="FrameCount">How many frames were read.</param>
 /// <param name="Problem">Why the walk ended where it did.</param>
+/// <param name="FramesEnd">The address behind the last byte of the last frame.</param>
 internal sealed record RecoveredLog(
     LogPosition End,
     SortedDictionary<long, LogPosition> FirstCommits,
     IReadOnlyList<long> Leftovers,
     long FrameCount,
-    string Problem);
+    string Problem,
+    long FramesEnd);
+
+/// <summary>Told what is read on the way. What is behind it may still turn out to be damage.</summary>
+internal interface ILogObserver
+{
+    /// <summary>A commit starts at <paramref name="position"/>.</summary>
+    void CommitStarts(LogPosition position);
+
+    /// <summary>A frame was read and follows the one before; its payload is valid during the call.</summary>
+    void FrameRead(in JournalFrame frame, long address);
+}
 
 /// <summary>Reads the whole log and decides: a log with a torn tail, which may be cut, or damage, which nobody may
 /// touch.</summary>
@@ -22,20 +34,30 @@ internal static class LogRecovery
     /// <param name="segments">The log.</param>
     /// <param name="bootId">The present boot of the operating system.</param>
     /// <param name="cancellationToken">Gives up; nothing was changed.</param>
+    /// <param name="observer">Told of every commit and frame on the way.</param>
     /// <exception cref="JournalDamagedException">The bytes behind the last whole frame are not a torn tail.</exception>
     internal static RecoveredLog Run(
-        Superblock superblock, SegmentFiles segments, Guid bootId, CancellationToken cancellationToken)
+        Superblock superblock,
+        SegmentFiles segments,
+        Guid bootId,
+        CancellationToken cancellationToken,
+        ILogObserver? observer = null)
     {
         var firstCommits = new SortedDictionary<long, LogPosition>();
         using var reader = new LogReader(segments, superblock.EndSegment * segments.SizeBytes);
         using var cursor = new LogCursor(reader, superblock.Begin)
         {
-            CommitStarts = position => firstCommits.TryAdd(segments.SegmentOf(position.Address), position),
+            CommitStarts = position =>
+            {
+                firstCommits.TryAdd(segments.SegmentOf(position.Address), position);
+                observer?.CommitStarts(position);
+            },
         };
 
         long count = 0;
-        while (cursor.TryRead(out _))
+        while (cursor.TryRead(out var frame))
         {
+            observer?.FrameRead(frame, cursor.FrameAddress);
             count++;
             if (count % 1024 == 0)
             {
@@ -53,7 +75,7 @@ internal static class LogRecovery
         }
 
         var leftovers = Behind(superblock, reader, cursor, bootId, cancellationToken);
-        return new RecoveredLog(end, firstCommits, leftovers, count, cursor.Problem);
+        return new RecoveredLog(end, firstCommits, leftovers, count, cursor.Problem, cursor.FrameEnd);
     }
 
     private static List<long> Behind(
@@ -63,7 +85,10 @@ internal static class LogRecovery
         bool ordered = superblock.Durability != Durability.Logged ||
             (bootId != Guid.Empty && bootId == superblock.BootId);
         var leftovers = new List<long>();
-        for (long address = cursor.Position.Address; address < reader.EndAddress; address += Block.Size)
+
+        // From the block that broke off, which may lie before the end: a sector of the next commit may have come there.
+        long start = Math.Min(cursor.Position.Address, cursor.ProblemAddress & ~(long)(Block.Size - 1));
+        for (long address = start; address < reader.EndAddress; address += Block.Size)
         {
             if (address % (1024 * 1024) == 0)
             {
@@ -76,15 +101,24 @@ internal static class LogRecovery
                 continue;
             }
 
-            leftovers.Add(address);
-            if (IsOfLastOwner(block, superblock, out var mark) &&
-                mark.FirstSequence > cursor.Position.Sequence + 1 &&
-                (ordered || mark.DurableSequence > cursor.Position.Sequence))
+            if (address >= cursor.Position.Address)
             {
-                throw Damage(
-                    reader.Segments,
-                    cursor,
-                    $"a later commit, from frame {mark.FirstSequence} on, is at {reader.Segments.Place(address)}");
+                leftovers.Add(address);
+            }
+
+            // A disk that puts sectors where they do not belong puts marks there, too.
+            for (int sector = 0; sector < Block.Size; sector += Block.SectorSize)
+            {
+                if (IsOfLastOwner(block[sector..], superblock, out var mark) &&
+                    mark.FirstSequence > cursor.Position.Sequence + 1 &&
+                    (ordered || mark.DurableSequence > cursor.Position.Sequence))
+                {
+                    throw Damage(
+                        reader.Segments,
+                        cursor,
+                        $"a later commit, from frame {mark.FirstSequence} on, is at " +
+                        reader.Segments.Place(address + sector));
+                }
             }
         }
 
