@@ -27,7 +27,7 @@ public abstract class JournalContract : IAsyncLifetime
         Directory.Delete(StorePath, recursive: true);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task An_empty_journal_has_nothing_to_read_and_no_snapshot()
     {
         var ownership = await Journal.AcquireAsync();
@@ -37,7 +37,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Null(await Journal.LoadSnapshotAsync());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Reads_what_was_appended_in_its_order()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -49,7 +49,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Empty(await Journal.ReadTextsAsync(from: 4));
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Reads_back_every_field_of_a_frame()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -64,7 +64,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Fail("There was no frame.");
     }
 
-    [Fact]
+    [ContractFact]
     public async Task One_append_may_hold_several_frames()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -74,7 +74,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(OneToThree, await Journal.ReadTextsAsync());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Appends_need_not_wait_for_one_another_and_complete_in_order()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -105,7 +105,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(Enumerable.Range(1, 500).Select(i => $"{i}"), await Journal.ReadTextsAsync());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Every_acquisition_raises_the_epoch_and_has_its_own_nonce()
     {
         var first = await Journal.AcquireAsync();
@@ -117,7 +117,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(3, new[] { first.Nonce, second.Nonce, third.Nonce }.Distinct().Count());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task A_second_owner_fences_the_first()
     {
         var first = await JournalWriter.AcquireAsync(Journal);
@@ -133,7 +133,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(OneToThree, await Journal.ReadTextsAsync());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Nobody_appends_before_acquiring()
     {
         var result = await Journal.AppendAsync(0, 0, Frames.First(epoch: 0));
@@ -141,7 +141,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(AppendStatus.Fenced, result.Status);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task An_append_that_does_not_start_where_the_log_ends_is_a_gap_and_changes_nothing()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -154,7 +154,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(["1", "2"], await Journal.ReadTextsAsync());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Bytes_that_are_no_continuation_are_the_callers_bug()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -173,7 +173,7 @@ public abstract class JournalContract : IAsyncLifetime
         async Task AppendAsync(byte[] frames) => await Journal.AppendAsync(writer.Epoch, 1, frames);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Reopening_keeps_everything_acknowledged_and_goes_on_behind_it()
     {
         for (int life = 0; life < 4; life++)
@@ -192,7 +192,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(40, (await Journal.ReadHeadsAsync()).Count);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Frames_of_every_size_up_to_the_largest_come_back_whole()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -221,7 +221,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(payloads, found);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Many_small_frames_in_appends_of_every_width_come_back()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -244,7 +244,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(number, expected);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Reading_goes_on_beside_appending_and_sees_what_was_durable_when_it_began()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -259,7 +259,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(OneToThree, await Journal.ReadTextsAsync());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task The_newest_snapshot_comes_back_also_after_reopening()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -276,7 +276,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal((await Journal.ReadHeadsAsync())[1].Checksum, after!.Checksum);
     }
 
-    [Fact]
+    [ContractFact]
     public async Task A_snapshot_may_be_empty_or_large()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -292,7 +292,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(large, (await Journal.LoadSnapshotAsync())!.State.ToArray());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task A_snapshot_of_frames_that_are_not_there_is_refused()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -304,7 +304,7 @@ public abstract class JournalContract : IAsyncLifetime
             () => Journal.SaveSnapshotAsync(writer.Epoch, 0, "s"u8.ToArray()).AsTask());
     }
 
-    [Fact]
+    [ContractFact]
     public async Task Only_what_a_snapshot_covers_is_truncated()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);
@@ -318,7 +318,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Equal(["3"], await Journal.ReadTextsAsync(from: 3));
     }
 
-    [Fact]
+    [ContractFact]
     public async Task After_truncation_the_rest_is_read_and_appended_to_and_the_start_is_refused_not_skipped()
     {
         var writer = await JournalWriter.AcquireAsync(Journal);

@@ -37,6 +37,7 @@ public sealed partial class TidyTests
 
     [Theory]
     [InlineData("src/Engine.Storage.Faster")]
+    [InlineData("src/Engine.Storage.Redis")]
     [InlineData("src/Engine.Host")]
     public void Other_projects_see_only_what_is_public(string project) =>
         AssertNone(CodeIn(project), static line =>

@@ -1,0 +1,98 @@
+using Engine.Storage.Redis.Connections;
+
+namespace Engine.Storage.Redis.Owning;
+
+/// <summary>Makes an owner: looks, judges, and takes the ownership if nothing has changed since it looked.</summary>
+internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys, HighMark mark, string server)
+{
+    private readonly Guid _nonce = Guid.NewGuid();
+
+    /// <summary>Takes the journal over from nobody, from an owner whose lease is over, or from
+    /// <paramref name="former"/>, which is closed.</summary>
+    /// <exception cref="JournalLockedException">Another owner's lease is valid.</exception>
+    internal async Task<JournalOwnership> RunAsync(
+        SideConnection side,
+        OwnerSession? former,
+        Action<OwnershipRecord, (long Sequence, uint Checksum), IRedisConnection> start,
+        CancellationToken cancellationToken)
+    {
+        string formerNonce = former?.Record.NonceText ?? "";
+        if (former is not null)
+        {
+            await former.EndAsync(release: false).ConfigureAwait(false);
+            mark.Raise(former.Record.Id, former.Record.Epoch, former.Durable);
+        }
+
+        // The connection that acquired becomes the owner's: nobody else may use it.
+        var (connection, (record, stored)) = await side.UseAndTakeAsync(
+            connection => TakeAsync(connection, formerNonce), cancellationToken).ConfigureAwait(false);
+        var end = (stored?.Sequence ?? 0, stored?.Checksum ?? 0u);
+        mark.Raise(record.Id, record.Epoch, end);
+        start(record, end, connection);
+        return new JournalOwnership(record.Epoch, record.Nonce, end.Item1, end.Item2);
+    }
+
+    private async Task<(OwnershipRecord Record, StoredJournal? Stored)> TakeAsync(
+        IRedisConnection connection, string formerNonce)
+    {
+        while (true)
+        {
+            var stored = await StoredJournal.ReadAsync(connection, keys).ConfigureAwait(false);
+            if (stored?.Nonce == _nonce.ToString("N"))
+            {
+                // An attempt whose answer was lost had gone through. What it wrote counts with the next sync.
+                var record = new OwnershipRecord(stored.Id, stored.Epoch, _nonce, options.LeaseDuration);
+                await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, record.RenewArguments)
+                    .ConfigureAwait(false);
+                return await ConfirmAsync(connection, stored.Id, stored.Epoch, stored).ConfigureAwait(false);
+            }
+
+            mark.Require(stored);
+            if (stored is { IsOwned: true, LeaseIsTooLong: false } && stored.Nonce != formerNonce)
+            {
+                mark.Raise(stored.Id, stored.Epoch, (stored.Sequence, stored.Checksum));
+                throw Locked(stored);
+            }
+
+            string id = stored?.Id ?? Guid.NewGuid().ToString("N");
+            long epoch = (stored?.Epoch ?? 0) + 1;
+            var answer = await connection.EvaluateAsync(
+                JournalScripts.Acquire,
+                keys.MetaAndLog,
+                [
+                    stored is null ? [] : RedisText.Of(stored.Epoch),
+                    RedisText.Of(stored?.Nonce ?? ""),
+                    stored is null ? [] : RedisText.Of(stored.Sequence),
+                    RedisText.Of(formerNonce),
+                    RedisText.Of(epoch),
+                    RedisText.Of(_nonce.ToString("N")),
+                    RedisText.Of((long)options.LeaseDuration.TotalMilliseconds),
+                    RedisText.Of(options.OwnerAddress ?? ""),
+                    RedisText.Of(id),
+                ]).ConfigureAwait(false);
+
+            // Locked or changed meanwhile: the next look says by whom.
+            if (RedisText.Read(answer[0]) == JournalScripts.Done)
+            {
+                return await ConfirmAsync(connection, id, epoch, stored).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Epochs must not go back either: they count as taken when the replicas know them, too.</summary>
+    private async Task<(OwnershipRecord Record, StoredJournal? Stored)> ConfirmAsync(
+        IRedisConnection connection, string id, long epoch, StoredJournal? stored) =>
+        await Replication.ProblemAsync(connection, options).ConfigureAwait(false) is { } tooFew
+            ? throw new RedisRefusedException($"Redis at {server}: {tooFew}.")
+            : (new OwnershipRecord(id, epoch, _nonce, options.LeaseDuration), stored);
+
+    private JournalLockedException Locked(StoredJournal stored)
+    {
+        string owner = stored.Owner.Length > 0 ? $" at {stored.Owner}" : "";
+        return new JournalLockedException(
+            $"The journal in {keys.Meta} of Redis at {server} is owned by another engine{owner} (epoch {stored.Epoch}); " +
+            $"its lease ends in {stored.LeaseLeft.TotalSeconds:0.0} s unless it is renewed.",
+            stored.Owner.Length > 0 ? stored.Owner : null,
+            stored.LeaseLeft);
+    }
+}

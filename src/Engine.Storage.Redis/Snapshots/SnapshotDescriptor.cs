@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Engine.Storage.Redis.Connections;
+
+namespace Engine.Storage.Redis.Snapshots;
+
+/// <summary>What the journal's hash says about one of its snapshots, as one line: place, last frame and its checksum,
+/// length in bytes, number of parts, and a hash over all that and the state.</summary>
+internal sealed record SnapshotDescriptor(
+    int Slot, long Sequence, uint Checksum, long Length, int Parts, string Hash)
+{
+    /// <summary>Bytes of one part. One script writes one, and nothing else is answered meanwhile.</summary>
+    internal const int PartBytes = 512 * 1024;
+
+    internal static SnapshotDescriptor Of(
+        int slot, string journal, long sequence, uint checksum, ReadOnlySpan<byte> state)
+    {
+        int parts = (int)(((long)state.Length + PartBytes - 1) / PartBytes);
+        var descriptor = new SnapshotDescriptor(slot, sequence, checksum, state.Length, parts, "");
+        return descriptor with { Hash = descriptor.HashOf(journal, state) };
+    }
+
+    /// <summary>Null when there is none, or none that this build can read.</summary>
+    internal static SnapshotDescriptor? Read(string text)
+    {
+        string[] fields = text.Split(' ');
+        bool ok = fields.Length == 6
+            & int.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out int slot)
+            & long.TryParse(fields.ElementAtOrDefault(1), CultureInfo.InvariantCulture, out long sequence)
+            & RedisText.TryReadHex(fields.ElementAtOrDefault(2) ?? "", out uint checksum)
+            & long.TryParse(fields.ElementAtOrDefault(3), CultureInfo.InvariantCulture, out long length)
+            & int.TryParse(fields.ElementAtOrDefault(4), CultureInfo.InvariantCulture, out int parts);
+        return ok && slot < JournalKeys.SnapshotSlots && sequence >= 1 && length is >= 0 and <= int.MaxValue
+            && parts == (length + PartBytes - 1) / PartBytes
+                ? new SnapshotDescriptor(slot, sequence, checksum, length, parts, fields[5])
+                : null;
+    }
+
+    internal bool Describes(string journal, ReadOnlySpan<byte> state) =>
+        state.Length == Length && HashOf(journal, state) == Hash;
+
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{Slot} {Sequence} {Checksum:x8} {Length} {Parts} {Hash}");
+
+    private string HashOf(string journal, ReadOnlySpan<byte> state)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $"{journal} {Sequence} {Checksum:x8} {Length} ")));
+        hash.AppendData(state);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,157 @@
+using Engine.Storage.Redis.Connections;
+using Engine.Storage.Redis.Owning;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Storage.Redis.Snapshots;
+
+/// <summary>Keeps the two newest snapshots, each in parts under a key of its own.</summary>
+/// <remarks>A snapshot is written to the place that neither of them has, read back and compared, and only then does one
+/// script make it the newest. A crash in between leaves a place with parts that nothing points to.</remarks>
+internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, ILogger logger)
+{
+    private string _verified = "";
+
+    /// <exception cref="JournalFencedException">Another owner has taken over.</exception>
+    /// <exception cref="JournalException">Redis failed, or what was read back is not what was written.</exception>
+    internal async Task SaveAsync(
+        OwnershipRecord record,
+        StoredJournal stored,
+        long sequence,
+        uint checksum,
+        ReadOnlyMemory<byte> state,
+        CancellationToken cancellationToken)
+    {
+        int slot = FreeSlot(stored);
+        var descriptor = SnapshotDescriptor.Of(slot, record.Id, sequence, checksum, state.Span);
+        if (SnapshotDescriptor.Read(stored.Snapshot) is { } newest && newest.Sequence > sequence)
+        {
+            await VerifyNewestAsync(stored, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        byte[][] head = [.. record.Arguments, RedisText.Of(Guid.NewGuid().ToString("N"))];
+        await RunAsync(JournalScripts.BeginSnapshot, slot, head, record, cancellationToken).ConfigureAwait(false);
+        for (int part = 0; part < descriptor.Parts; part++)
+        {
+            var bytes = state[(part * SnapshotDescriptor.PartBytes)..];
+            bytes = bytes[..Math.Min(bytes.Length, SnapshotDescriptor.PartBytes)];
+            await RunAsync(
+                JournalScripts.PutSnapshotPart, slot, [.. head, RedisText.Of(part), bytes.ToArray()], record,
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        byte[] readBack = await ReadPartsAsync(descriptor, cancellationToken).ConfigureAwait(false);
+        if (!descriptor.Describes(record.Id, readBack))
+        {
+            throw new JournalException(
+                $"The snapshot of frame {sequence} was written to {keys.Snapshot(slot)} and came back different; the " +
+                "earlier ones stand.");
+        }
+
+        string text = descriptor.ToString();
+        await RunAsync(
+            JournalScripts.CommitSnapshot, slot, [.. head, RedisText.Of(text), RedisText.Of(sequence)], record,
+            cancellationToken).ConfigureAwait(false);
+        _verified = text;
+    }
+
+    /// <summary>The newest that is whole and that the log reaches down to.</summary>
+    internal async Task<JournalSnapshot?> LoadAsync(StoredJournal stored, CancellationToken cancellationToken)
+    {
+        string problem = "there is no snapshot";
+        foreach (string text in new[] { stored.Snapshot, stored.PreviousSnapshot }.Where(static text => text.Length > 0))
+        {
+            if (SnapshotDescriptor.Read(text) is not { } descriptor)
+            {
+                problem = $"'{text}' describes no snapshot";
+                logger.SnapshotDamaged(keys.Meta, 0, problem);
+                continue;
+            }
+
+            // A snapshot that the log does not reach down to helps only if no frame between them is needed.
+            if (descriptor.Sequence < stored.First - 1 || descriptor.Sequence > stored.Sequence)
+            {
+                continue;
+            }
+
+            byte[] state = await ReadPartsAsync(descriptor, cancellationToken).ConfigureAwait(false);
+            if (descriptor.Describes(stored.Id, state))
+            {
+                return new JournalSnapshot(descriptor.Sequence, descriptor.Checksum, state);
+            }
+
+            problem = $"{keys.Snapshot(descriptor.Slot)} does not hold the snapshot of frame {descriptor.Sequence}";
+            logger.SnapshotDamaged(keys.Meta, descriptor.Sequence, problem);
+        }
+
+        return stored.First == 1
+            ? null
+            : throw StoredJournal.Damage(
+                keys,
+                $"{problem}, and {keys.Log} begins only with frame {stored.First}; restore the snapshot from a backup");
+    }
+
+    /// <summary>Reads the newest snapshot if this object has not done so before.</summary>
+    /// <exception cref="JournalDamagedException">It cannot be read.</exception>
+    internal async Task VerifyNewestAsync(StoredJournal stored, CancellationToken cancellationToken)
+    {
+        if (stored.Snapshot.Length == 0 || stored.Snapshot == _verified)
+        {
+            return;
+        }
+
+        if (SnapshotDescriptor.Read(stored.Snapshot) is not { } descriptor
+            || !descriptor.Describes(
+                stored.Id, await ReadPartsAsync(descriptor, cancellationToken).ConfigureAwait(false)))
+        {
+            throw StoredJournal.Damage(keys, $"the newest snapshot ('{stored.Snapshot}') cannot be read");
+        }
+
+        _verified = stored.Snapshot;
+    }
+
+    private static int FreeSlot(StoredJournal stored)
+    {
+        int[] taken =
+        [
+            SnapshotDescriptor.Read(stored.Snapshot)?.Slot ?? -1,
+            SnapshotDescriptor.Read(stored.PreviousSnapshot)?.Slot ?? -1,
+        ];
+        return Enumerable.Range(0, JournalKeys.SnapshotSlots).First(slot => !taken.Contains(slot));
+    }
+
+    /// <summary>What is there, whole or not.</summary>
+    private async Task<byte[]> ReadPartsAsync(SnapshotDescriptor descriptor, CancellationToken cancellationToken)
+    {
+        using var state = new MemoryStream((int)descriptor.Length);
+        for (int part = 0; part < descriptor.Parts; part++)
+        {
+            string field = RedisText.Read(RedisText.Of(part));
+            var answer = await side.UseAsync(
+                connection => connection.ExecuteAsync("HGET", keys.Snapshot(descriptor.Slot), field),
+                cancellationToken).ConfigureAwait(false);
+            state.Write(answer.FirstOrDefault() ?? []);
+        }
+
+        return state.ToArray();
+    }
+
+    private async Task RunAsync(
+        RedisScript script, int slot, byte[][] arguments, OwnershipRecord record, CancellationToken cancellationToken)
+    {
+        var answer = await side.UseAsync(
+            connection => connection.EvaluateAsync(script, keys.MetaAndSnapshot(slot), arguments),
+            cancellationToken).ConfigureAwait(false);
+        switch (RedisText.Read(answer[0]))
+        {
+            case JournalScripts.Done or JournalScripts.Duplicate:
+                return;
+            case JournalScripts.Fenced:
+                throw new JournalFencedException(
+                    $"Epoch {record.Epoch} is over; the owner's is {RedisText.Read(answer[1])}.");
+            case var other:
+                throw new JournalException(
+                    $"The snapshot was not stored: {script.Name} was answered with {other}; the earlier ones stand.");
+        }
+    }
+}
