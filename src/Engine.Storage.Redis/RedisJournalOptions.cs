@@ -1,3 +1,5 @@
+using Engine.Storage.Redis.Connections;
+
 namespace Engine.Storage.Redis;
 
 /// <summary>How one journal in Redis is set up. Read once, when the journal is created.</summary>
@@ -54,6 +56,20 @@ public sealed class RedisJournalOptions
     /// cref="JournalLockedException.Owner"/>): a URL, say.</summary>
     /// <value>Null, and nothing is published; at most 1,000 characters.</value>
     public string? OwnerAddress { get; set; }
+
+    /// <summary>Whether a text is a connection to one server: see <see cref="Connection"/>.</summary>
+    public static bool IsConnection(string? connection)
+    {
+        try
+        {
+            _ = new StackExchangeConnector(connection ?? "", TimeSpan.FromSeconds(1), TimeProvider.System);
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Throws when a setting is out of its range.</summary>
     /// <exception cref="ArgumentException">The message names the setting, its value (but of <see cref="Connection"/>) and

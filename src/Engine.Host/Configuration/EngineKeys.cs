@@ -13,11 +13,12 @@ internal static class EngineKeys
             (s, _, value) => s.DataDirectory = value),
         Setting.Choice<JournalKind>("Journal", JournalKind.Faster,
             "Where events are kept: `Faster` on disk, synced before anything is acknowledged; `Memory` nowhere: "
-            + "everything is gone with the process.",
+            + "everything is gone with the process; `Redis` in the Redis that `Redis:Connection` names.",
             (s, _, value) => s.Journal = value),
         Setting.Choice<JournalDurability>("JournalDurability", JournalDurability.Synced,
-            "With `Journal` `Faster`: what acknowledged work survives. `Synced`: the loss of power. `Logged`: the end "
-            + "of the process only, and faster.",
+            "With `Journal` `Faster` or `Redis`: what acknowledged work survives. `Synced`: the loss of power. "
+            + "`Logged`: the end of the process only, and faster. `Replicated`, with `Redis` only: that `Redis:Replicas` "
+            + "have it, too. A Redis that is not set up for it is refused.",
             (s, _, value) => s.JournalDurability = value),
         Setting.Text("JournalSegmentBytes", "67108864", "a power of two from 65536 to 1073741824",
             "With `Journal` `Faster`: the size of one file of the log, in bytes, of which two are made at the first "

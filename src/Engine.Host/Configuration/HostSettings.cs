@@ -1,4 +1,5 @@
 using Engine.Host.Processes;
+using Engine.Storage.Redis;
 
 namespace Engine.Host.Configuration;
 
@@ -21,6 +22,9 @@ internal sealed class HostSettings
     internal JournalDurability JournalDurability { get; set; } = JournalDurability.Synced;
 
     internal int JournalSegmentBytes { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>The journal in Redis, but for its durability: see <see cref="JournalDurability"/>.</summary>
+    internal RedisJournalOptions Redis { get; } = new();
 
     /// <summary>The engine's own options. <see cref="JobEngineOptions.Types"/> stays empty here: see
     /// <see cref="JobTypes"/>.</summary>
@@ -72,9 +76,12 @@ internal enum JournalKind
 
     /// <summary>Nowhere: gone with the process.</summary>
     Memory,
+
+    /// <summary>In a Redis that syncs before it answers.</summary>
+    Redis,
 }
 
-/// <summary>What an acknowledgement of the journal on disk survives.</summary>
+/// <summary>What an acknowledgement of the journal survives.</summary>
 internal enum JournalDurability
 {
     /// <summary>The loss of power.</summary>
@@ -82,6 +89,9 @@ internal enum JournalDurability
 
     /// <summary>The end of the process, not the loss of power.</summary>
     Logged,
+
+    /// <summary>The loss of the machine, as far as the replicas survive; in Redis only.</summary>
+    Replicated,
 }
 
 /// <summary>What serves a job type.</summary>

@@ -8,6 +8,7 @@ internal static class SettingsCatalog
     internal static IReadOnlyList<Setting> All { get; } =
     [
         .. EngineKeys.All,
+        .. RedisKeys.All,
         .. TierKeys.All,
         .. JobTypeKeys.All,
         .. ProcessKeys.All,

@@ -70,6 +70,7 @@ internal static class SettingsReader
     private static string Shown(string key, string text) =>
         key.EndsWith("Key", StringComparison.OrdinalIgnoreCase)
         || key.Contains("Secret", StringComparison.OrdinalIgnoreCase)
+        || key.EndsWith(":Connection", StringComparison.OrdinalIgnoreCase)
             ? $"{text.Length} characters, not shown"
             : text;
 }

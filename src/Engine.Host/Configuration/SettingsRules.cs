@@ -6,6 +6,7 @@ internal static class SettingsRules
     internal static void Check(
         HostSettings settings, IConfiguration configuration, List<string> problems, bool serves)
     {
+        CheckJournal(settings, problems);
         CheckTiers(settings, problems);
         CheckTypes(settings, problems);
         if (settings.Processes.KillGrace >= settings.Engine.CancelGrace)
@@ -18,6 +19,27 @@ internal static class SettingsRules
         if (serves)
         {
             CheckListening(settings, configuration, problems);
+        }
+    }
+
+    /// <summary>What must hold for the journal; once more when the command line has chosen another.</summary>
+    internal static void CheckJournal(HostSettings settings, List<string> problems)
+    {
+        bool isReplicated = settings.JournalDurability == JournalDurability.Replicated;
+        switch (settings.Journal)
+        {
+            case JournalKind.Redis when settings.Redis.Connection.Length == 0:
+                problems.Add("Engine:Redis:Connection: must be set with Engine:Journal Redis.");
+                break;
+            case JournalKind.Redis when isReplicated != settings.Redis.Replicas > 0:
+                problems.Add(
+                    "Engine:Redis:Replicas: must be from 1 to 16 with Engine:JournalDurability Replicated, and 0 with "
+                    + $"any other; found '{settings.Redis.Replicas}' with {settings.JournalDurability}.");
+                break;
+            case JournalKind.Faster when isReplicated:
+                problems.Add("Engine:JournalDurability: must be Synced or Logged with Engine:Journal Faster; found "
+                    + "'Replicated'.");
+                break;
         }
     }
 

@@ -21,7 +21,7 @@ internal static class RunCommand
 
     private static readonly Option<JournalKind?> Journal = new("--journal")
     {
-        Description = "faster (on disk, the default) or memory (nothing is kept).",
+        Description = "faster (on disk, the default), redis (see Engine:Redis), or memory (nothing is kept).",
     };
 
     private static readonly Option<int?> Concurrency = new("--concurrency")
@@ -93,7 +93,17 @@ internal static class RunCommand
         string directory = file == "-" ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(Path.GetFullPath(file))!;
         var settings = RunSettings.Read(CommonOptions.ReadConfiguration(parsed), directory);
         settings.DataDirectory = parsed.GetValue(Data) ?? settings.DataDirectory;
-        settings.Journal = parsed.GetValue(Journal) ?? settings.Journal;
+        if (parsed.GetValue(Journal) is { } journal)
+        {
+            settings.Journal = journal;
+            List<string> problems = [];
+            SettingsRules.CheckJournal(settings, problems);
+            if (problems.Count > 0)
+            {
+                throw new SettingsException(problems);
+            }
+        }
+
         if (parsed.GetValue(Concurrency) is { } concurrency)
         {
             settings.Engine.MaxConcurrentRuns = concurrency is >= 1 and <= 10_000

@@ -26,7 +26,12 @@ internal static class RunHost
 
         var engine = host.Services.GetRequiredService<JobEngine>();
         display.Note($"{options.Shown}: {settings.Engine.MaxConcurrentRuns} at a time, journal in "
-            + (settings.Journal == JournalKind.Memory ? "memory" : $"'{settings.DataDirectory}'")
+            + settings.Journal switch
+            {
+                JournalKind.Memory => "memory",
+                JournalKind.Faster => $"'{settings.DataDirectory}'",
+                JournalKind.Redis => $"Redis, namespace '{settings.Redis.Namespace}'",
+            }
             + $" ({engine.Durability}), programs allowed: "
             + (settings.Processes.Allowed.Count == 0 ? "none" : string.Join(", ", settings.Processes.Allowed.Keys)));
         var session = new RunSession(engine, settings, options, display, TimeProvider.System);

@@ -3,6 +3,7 @@ using Engine.Host.Processes;
 using Engine.Host.Rehearsal;
 using Engine.Hosting;
 using Engine.Storage;
+using Engine.Storage.Redis;
 
 namespace Engine.Host.Serve;
 
@@ -69,6 +70,9 @@ internal static class EngineSetup
                     options.SegmentSizeBytes = settings.JournalSegmentBytes;
                 });
                 break;
+            case JournalKind.Redis:
+                engine.UseRedisJournal(settings.Redis.Connection, options => Copy(settings, options));
+                break;
         }
     }
 
@@ -80,6 +84,22 @@ internal static class EngineSetup
             HandlerKind.Process => ProcessSetup.CreateHandler(provider, settings),
             null => throw new InvalidOperationException($"Nothing serves '{type.Type.Name}'."),
         };
+
+    private static void Copy(HostSettings from, RedisJournalOptions to)
+    {
+        to.Namespace = from.Redis.Namespace;
+        to.LeaseDuration = from.Redis.LeaseDuration;
+        to.CommandTimeout = from.Redis.CommandTimeout;
+        to.OutageTimeout = from.Redis.OutageTimeout;
+        to.Replicas = from.Redis.Replicas;
+        to.OwnerAddress = from.Redis.OwnerAddress;
+        to.Durability = from.JournalDurability switch
+        {
+            JournalDurability.Synced => Durability.Synced,
+            JournalDurability.Logged => Durability.Logged,
+            JournalDurability.Replicated => Durability.Replicated,
+        };
+    }
 
     private static void Copy(JobEngineOptions from, JobEngineOptions to)
     {

@@ -79,6 +79,12 @@ public class SettingsReaderTests
     [InlineData("Engine:Journal", "Paper", "one of Faster, Memory")]
     [InlineData("Engine:JournalSegmentBytes", "100000", "a power of two")]
     [InlineData("Engine:JournalDurability", "Maybe", "one of Synced, Logged")]
+    [InlineData("Engine:JournalDurability", "Replicated", "Synced or Logged with Engine:Journal Faster")]
+    [InlineData("Engine:Redis:Namespace", "two words", "1 to 64 letters")]
+    [InlineData("Engine:Redis:LeaseDuration", "00:00:00.1", "from 00:00:00.5")]
+    [InlineData("Engine:Redis:CommandTimeout", "00:02:00", "to 00:01:00")]
+    [InlineData("Engine:Redis:OutageTimeout", "10", "a time span")]
+    [InlineData("Engine:Redis:Replicas", "17", "0 to 16")]
     [InlineData("Engine:SharedProjects", "yes", "true or false")]
     [InlineData("Engine:DataDirectory", "", "1 to 1,000 characters")]
     [InlineData("Engine:FallbackTier", "platinum", "one of bootstrapper, partner, cto_scale")]
@@ -157,6 +163,41 @@ public class SettingsReaderTests
     }
 
     [Theory]
+    [InlineData("localhost:6379,localhost:6380,password=hunter2")]
+    [InlineData("localhost:6379,hunter2=1")]
+    public void A_connection_is_not_repeated_when_it_breaks_its_rule(string connection)
+    {
+        var refused = Assert.Throws<SettingsException>(
+            () => Read("Development", ("Engine:Redis:Connection", connection)));
+
+        Assert.Contains("Engine:Redis:Connection: must be one server", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_journal_in_Redis_needs_to_know_which()
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read("Development", ("Engine:Journal", "redis")));
+
+        Assert.Contains("Engine:Redis:Connection: must be set", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Replicated", "0")]
+    [InlineData("Synced", "1")]
+    public void Replicas_are_asked_for_by_both_settings(string durability, string replicas)
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read(
+            "Development",
+            ("Engine:Journal", "Redis"),
+            ("Engine:Redis:Connection", "localhost"),
+            ("Engine:JournalDurability", durability),
+            ("Engine:Redis:Replicas", replicas)));
+
+        Assert.Contains("Engine:Redis:Replicas: must be from 1 to 16", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("Production", null, "must be set in the environment 'Production'")]
     [InlineData("Staging", null, "must be set in the environment 'Staging'")]
     [InlineData("Production", "Development", "must be Jwt in Production")]
@@ -229,6 +270,7 @@ public class SettingsReaderTests
         settings.Journal,
         settings.JournalDurability,
         settings.JournalSegmentBytes,
+        System.Text.Json.JsonSerializer.Serialize(settings.Redis),
         System.Text.Json.JsonSerializer.Serialize(settings.Engine),
         settings.RehearsalStageDuration,
         settings.Http.Listen,
