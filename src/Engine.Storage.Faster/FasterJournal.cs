@@ -245,7 +245,7 @@ public sealed class FasterJournal : IJournal
                 break;
             }
 
-            if (store.TryLoad(sequence, out string? error) is { } snapshot)
+            if (store.TryLoad(sequence, out string? error) is { } snapshot && IsOfThisLog(snapshot, ref error))
             {
                 _verifiedSnapshot = Math.Max(_verifiedSnapshot, sequence);
                 return snapshot;
@@ -260,6 +260,33 @@ public sealed class FasterJournal : IJournal
             : throw new JournalDamagedException(
                 $"{problem}, and the log begins only with frame {superblock.Begin.Sequence + 1}. Nothing was " +
                 "changed. Restore the snapshot from a backup.");
+    }
+
+    /// <summary>Whether the log holds, at the end of what the snapshot includes, the very frame that it was taken after:
+    /// one that came from a copy which went on by itself is whole, and of another history.</summary>
+    private bool IsOfThisLog(JournalSnapshot snapshot, ref string? error)
+    {
+        // Without the ownership the log has not been read; the engine owns it when it starts.
+        if (_log is not { } log)
+        {
+            return true;
+        }
+
+        if (snapshot.Sequence > log.Durable.Sequence)
+        {
+            error = $"it was taken after frame {snapshot.Sequence}, and the log ends with frame {log.Durable.Sequence}";
+            return false;
+        }
+
+        uint checksum = ChecksumOf(log, snapshot.Sequence);
+        if (checksum != snapshot.Checksum)
+        {
+            error = $"it was taken after a frame {snapshot.Sequence} with checksum {snapshot.Checksum:x8}, and that of " +
+                $"the log has {checksum:x8}: it is of another history";
+            return false;
+        }
+
+        return true;
     }
 
     private static uint ChecksumOf(OwnedLog log, long sequence)
@@ -289,7 +316,9 @@ public sealed class FasterJournal : IJournal
     {
         if (_log is { } log)
         {
-            return (log.OpenReader(), log.PositionBefore(fromSequence), log.Durable, log.Superblock.Begin);
+            // The end first: appends go on, and the segments seen afterwards reach at least as far.
+            var durable = log.Durable;
+            return (log.OpenReader(), log.PositionBefore(fromSequence), durable, log.Superblock.Begin);
         }
 
         if (ReadSuperblock() is not { } superblock)

@@ -26,6 +26,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile JobEngineOptions _options;
     private LoopThread? _loop;
+    private SnapshotThread? _snapshots;
     private int _health = (int)EngineHealth.Starting;
 
     /// <summary>Makes an engine that decides nothing before <see cref="StartAsync"/>.</summary>
@@ -63,6 +64,9 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     /// <summary>Completes when the engine has stopped, with the exception that stopped it if it was one.</summary>
     public Task Stopped => _stopped.Task;
 
+    /// <summary>What the start found; null before it.</summary>
+    public RecoveryReport? Recovery { get; private set; }
+
     /// <summary>Told of runs that should stop; set by the worker pool before the start.</summary>
     internal Action<RunLease>? StopRun { get; set; }
 
@@ -88,37 +92,55 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
 
         long started = _time.GetTimestamp();
         var writer = new BatchWriter();
-        var core = new EngineCore(EngineSettings.From(_options), _estimator, writer);
+        var settings = EngineSettings.From(_options);
+        var core = new EngineCore(settings, _estimator, writer);
         var ownership = await _journal.AcquireAsync(cancellationToken).ConfigureAwait(false);
-        var report = await Recovery.ReplayAsync(core, _journal, ownership, cancellationToken).ConfigureAwait(false);
+        var found = await Runtime.Recovery.ReplayAsync(core, _journal, ownership, cancellationToken)
+            .ConfigureAwait(false);
         Forgotten(writer.Batch.Forgotten);
-        _logger.Recovered(
-            report.Events,
-            report.Frames,
-            (long)_time.GetElapsedTime(started).TotalMilliseconds,
-            core.State.Live.Count,
-            core.State.Ended.Count);
+        long events = core.State.LastEventId;
 
         var feed = new LiveFeed();
         feed.StartAfter(core.State.LastEventId);
         var context = new LoopContext(core, feed);
+        bool takesSnapshots = _options.SnapshotJournalBytes > 0 && _journal.Durability != Durability.Memory;
+        var progress = takesSnapshots ? new JournalProgress(ownership.LastSequence) : null;
         var loop = new CommandLoop(core, writer, context, _inbox, _journal, ownership, _time, Metrics, _logger)
         {
             StopRun = StopRun,
             Forget = Forget,
+            Progress = progress,
         };
         _loop = new LoopThread(loop, _inbox, _time, OnEnded);
         _loop.Start();
 
         // Answered when the first batch, which ends the lost runs, is durable.
-        await AskAsync(static _ => true, cancellationToken).ConfigureAwait(false);
+        Recovery = await AskAsync(
+            asked => found.ToReport(events, _time.GetElapsedTime(started), asked), cancellationToken)
+            .ConfigureAwait(false);
+        _logger.Recovered(
+            Recovery, found.Events, found.Frames, found.SnapshotSequence, Recovery.LiveJobs, Recovery.EndedJobs);
+        if (progress is not null)
+        {
+            int bytes = _options.SnapshotJournalBytes;
+            var snapshotter = new Snapshotter(
+                _journal, ownership.Epoch, settings, progress, found, bytes, _time, Metrics, _logger);
+            _snapshots = new SnapshotThread(snapshotter, progress, _logger);
+            _snapshots.Start();
+        }
+
         Interlocked.CompareExchange(ref _health, (int)EngineHealth.Running, (int)EngineHealth.Starting);
         _logger.Started(ownership.Epoch, _journal.Durability);
     }
 
     /// <summary>Refuses new work and stops. Runs still open are found lost, and queued again, at the next start; a worker
     /// pool added with <c>AddEngine</c> lets its handlers end first.</summary>
-    public async ValueTask StopAsync(CancellationToken cancellationToken = default)
+    /// <remarks>A last snapshot is taken when it would spare the next start much; the token gives that up, too.</remarks>
+    public ValueTask StopAsync(CancellationToken cancellationToken = default) =>
+        StopAsync(cancellationToken, cancellationToken);
+
+    /// <summary>Stops; with two tokens to give up, one for the loop and one for the last snapshot.</summary>
+    internal async ValueTask StopAsync(CancellationToken cancellationToken, CancellationToken giveUpSnapshot)
     {
         if (_loop is null)
         {
@@ -139,6 +161,10 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
         }
 
         await _stopped.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_snapshots is not null)
+        {
+            await _snapshots.StopAsync(takesLast: true, giveUpSnapshot).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Refuses new work and hands none out; what runs may still end.</summary>
@@ -315,7 +341,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     public ValueTask<IReadOnlyList<ClaimedRun>> ClaimAsync(
         ClaimRequest request, CancellationToken cancellationToken = default)
     {
-        Check(request);
+        RequestRules.CheckClaim(request);
         return SendAsync(
             new ClaimOperation([.. request.Types.Distinct()], request.MaxRuns, waits: true), cancellationToken);
     }
@@ -325,7 +351,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     public ValueTask<IReadOnlyList<ClaimedRun>> TryClaimAsync(
         ClaimRequest request, CancellationToken cancellationToken = default)
     {
-        Check(request);
+        RequestRules.CheckClaim(request);
         return SendAsync(
             new ClaimOperation([.. request.Types.Distinct()], request.MaxRuns, waits: false), cancellationToken);
     }
@@ -374,28 +400,19 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
             await StopAsync().ConfigureAwait(false);
         }
 
+        if (_snapshots is not null)
+        {
+            await _snapshots.DisposeAsync().ConfigureAwait(false);
+        }
+
+
         await _journal.DisposeAsync().ConfigureAwait(false);
         Metrics.Dispose();
     }
 
     /// <summary>Renews many leases in one go; the answers for runs that should stop or are lost are given back.</summary>
     internal ValueTask<List<(RunLease Lease, LeaseAnswer Answer)>> HeartbeatAsync(RunLease[] leases) =>
-        AskAsync(
-            loop =>
-            {
-                var news = new List<(RunLease, LeaseAnswer)>();
-                foreach (var lease in leases)
-                {
-                    var answer = Leasing.DecideHeartbeat(loop.Core, lease);
-                    if (answer != LeaseAnswer.Accepted)
-                    {
-                        news.Add((lease, answer));
-                    }
-                }
-
-                return news;
-            },
-            CancellationToken.None);
+        AskAsync(loop => Leasing.DecideHeartbeats(loop.Core, leases), CancellationToken.None);
 
     internal void Unwatch(Watcher watcher)
     {
@@ -456,19 +473,6 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     // The operation goes on: the caller only stops to wait for its answer.
     private static ValueTask<TResult> GiveUpAsync<TResult>(ValueTask<TResult> answer, CancellationToken cancellationToken) =>
         answer.IsCompleted ? answer : new(answer.AsTask().WaitAsync(cancellationToken));
-
-    private static void Check(ClaimRequest request)
-    {
-        ArgumentNullException.ThrowIfNull(request);
-        ArgumentNullException.ThrowIfNull(request.Types, nameof(request));
-        if (request.Types.Any(static type => type is null))
-        {
-            throw new ArgumentException("A claim names a type that is null.", nameof(request));
-        }
-
-        ArgumentOutOfRangeException.ThrowIfLessThan(request.MaxRuns, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(request.MaxRuns, 10_000);
-    }
 
     private void Forgotten(List<JobId> ids)
     {

@@ -87,4 +87,12 @@ public sealed class JobEngineOptions
     /// <summary>Commands that may wait for the engine before callers are slowed down.</summary>
     /// <value>16 to 1,048,576. The default is 65,536.</value>
     public int InboxCapacity { get; set; } = 65_536;
+
+    /// <summary>How much the journal grows before a snapshot is taken and older frames are let go: this many bytes, or as
+    /// many as the last snapshot has, whichever is more. Smaller ones make the next start faster and keep less on disk;
+    /// larger ones write fewer snapshots, each of which costs time and memory as the kept jobs do. Two snapshots, and the
+    /// journal from the older of them on, stay on disk. A journal that does not outlive the process
+    /// (<see cref="Storage.Durability.Memory"/>) gets none.</summary>
+    /// <value>0 (never) to 1,073,741,824 bytes. The default is 67,108,864 (64 MiB).</value>
+    public int SnapshotJournalBytes { get; set; } = 64 * 1024 * 1024;
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Engine.Storage;
 using Engine.Tests.Support;
 
@@ -257,6 +258,46 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.True(await reading.MoveNextAsync());
         Assert.Equal(2, reading.Current.Sequence);
         Assert.Equal(OneToThree, await Journal.ReadTextsAsync());
+    }
+
+    /// <summary>A follower's life: it reads from where it was, in whole appends or parts of them, while the owner
+    /// goes on, and lets go of what it has read.</summary>
+    [ContractFact]
+    public async Task Following_beside_appending_meets_every_frame_once_whatever_is_cut_behind()
+    {
+        const int Frames = 600;
+        var writer = await JournalWriter.AcquireAsync(Journal);
+        long durable = 0;
+        var appending = Task.Run(async () =>
+        {
+            for (int i = 0; i < Frames; i++)
+            {
+                Assert.Equal(AppendResult.Durable, await writer.Start($"{i} {new string('x', i * 7 % 2_000)}"));
+                Volatile.Write(ref durable, writer.Sequence);
+            }
+        });
+        long read = 0;
+        int looks = 0;
+        while (read < Frames)
+        {
+            long seen = Volatile.Read(ref durable);
+            await foreach (var frame in Journal.ReadAsync(read + 1))
+            {
+                Assert.Equal(++read, frame.Sequence);
+                Assert.StartsWith($"{read - 1} ", Encoding.UTF8.GetString(frame.Payload.Span), StringComparison.Ordinal);
+            }
+
+            Assert.True(read >= seen, $"Frame {seen} was durable, and reading ended with frame {read}.");
+            if (++looks % 3 == 0 && read > 0)
+            {
+                await Journal.SaveSnapshotAsync(writer.Epoch, read, new byte[100]);
+                await Journal.TruncateAsync(writer.Epoch, read + 1);
+            }
+
+            await Task.Yield();
+        }
+
+        await appending;
     }
 
     [ContractFact]

@@ -23,22 +23,46 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
     {
         string path = PathOf(sequence);
         string temporary = path + ".tmp";
-        using (var file = files.Open(temporary, FileMode.Create))
+        try
         {
-            Span<byte> header = stackalloc byte[SnapshotFile.HeaderSize];
-            SnapshotFile.WriteHeader(header, journalId, sequence, checksum, state.Span);
-            files.Write(file, header, 0);
-            files.Write(file, state.Span, SnapshotFile.HeaderSize);
-            files.SyncData(file);
+            Write(temporary, sequence, checksum, state.Span);
+            reached?.Invoke(JournalPoint.SnapshotWritten);
+            files.Move(temporary, path);
+        }
+        catch (IOException)
+        {
+            // On a full disk, half a snapshot is the last thing to keep.
+            TryDelete(temporary);
+            throw;
         }
 
-        reached?.Invoke(JournalPoint.SnapshotWritten);
-        files.Move(temporary, path);
         files.SyncDirectory(directory);
         reached?.Invoke(JournalPoint.SnapshotRenamed);
         if (TryLoad(sequence, out string? error) is null)
         {
             throw new JournalException($"{path} was written and cannot be read back: {error}.");
+        }
+    }
+
+    private void Write(string path, long sequence, uint checksum, ReadOnlySpan<byte> state)
+    {
+        using var file = files.Open(path, FileMode.Create);
+        Span<byte> header = stackalloc byte[SnapshotFile.HeaderSize];
+        SnapshotFile.WriteHeader(header, journalId, sequence, checksum, state);
+        files.Write(file, header, 0);
+        files.Write(file, state, SnapshotFile.HeaderSize);
+        files.SyncData(file);
+    }
+
+    private void TryDelete(string path)
+    {
+        try
+        {
+            files.Delete(path);
+        }
+        catch (IOException)
+        {
+            // What made the write fail is reported. The next owner deletes what is left.
         }
     }
 

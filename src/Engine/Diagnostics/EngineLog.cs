@@ -6,9 +6,16 @@ namespace Engine.Diagnostics;
 internal static partial class EngineLog
 {
     [LoggerMessage(1001, LogLevel.Information,
-        "Recovered {Events} events in {Frames} frames in {Milliseconds} ms: {Live} live jobs, {Ended} ended ones")]
+        "Start: {Report} ({Replayed} events read in {Frames} frames, after the snapshot of frame {SnapshotSequence}; "
+        + "{Live} live jobs, {Ended} ended ones)")]
     internal static partial void Recovered(
-        this ILogger logger, long events, long frames, long milliseconds, int live, int ended);
+        this ILogger logger,
+        RecoveryReport report,
+        long replayed,
+        long frames,
+        long snapshotSequence,
+        int live,
+        int ended);
 
     [LoggerMessage(1002, LogLevel.Warning, "{Count} runs lost their worker when the engine last stopped")]
     internal static partial void RunsLostAtStart(this ILogger logger, int count);
@@ -32,6 +39,18 @@ internal static partial class EngineLog
     [LoggerMessage(1008, LogLevel.Warning,
         "{Count} jobs have not ended for longer than {StaleAfter}; the oldest is {Oldest}")]
     internal static partial void StaleJobs(this ILogger logger, long count, TimeSpan staleAfter, JobId oldest);
+
+    [LoggerMessage(1009, LogLevel.Information,
+        "Took a snapshot of frame {Sequence}: {Bytes} bytes, {Events} new events, {Milliseconds} ms")]
+    internal static partial void SnapshotTaken(
+        this ILogger logger, long sequence, long bytes, long events, long milliseconds);
+
+    [LoggerMessage(1010, LogLevel.Error,
+        "A snapshot failed. Nothing is lost, and it is tried again later; until then the journal grows")]
+    internal static partial void SnapshotFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(1011, LogLevel.Error, "No more snapshots are taken until the next start: the journal grows")]
+    internal static partial void SnapshotsEnded(this ILogger logger, Exception exception);
 
     [LoggerMessage(1101, LogLevel.Warning, "Job {JobId} run {Run} failed, debug id {DebugId}")]
     internal static partial void RunFailed(

@@ -9,12 +9,19 @@ internal sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _events;
     private readonly Counter<long> _commits;
     private readonly UpDownCounter<int> _runs;
+    private readonly Counter<long> _snapshots;
+    private readonly Counter<long> _failedSnapshots;
+    private readonly Histogram<long> _snapshotBytes;
 
     internal EngineMetrics()
     {
         _events = _meter.CreateCounter<long>("engine.events", "{event}", "Events appended to the journal");
         _commits = _meter.CreateCounter<long>("engine.commits", "{frame}", "Frames appended to the journal");
         _runs = _meter.CreateUpDownCounter<int>("engine.runs.active", "{run}", "Handlers at work");
+        _snapshots = _meter.CreateCounter<long>("engine.snapshots", "{snapshot}", "Snapshots taken");
+        _failedSnapshots = _meter.CreateCounter<long>(
+            "engine.snapshots.failed", "{snapshot}", "Snapshots that could not be taken");
+        _snapshotBytes = _meter.CreateHistogram<long>("engine.snapshots.size", "By", "The size of a snapshot's state");
     }
 
     public void Dispose() => _meter.Dispose();
@@ -24,6 +31,14 @@ internal sealed class EngineMetrics : IDisposable
         _events.Add(count);
         _commits.Add(1);
     }
+
+    internal void SnapshotTaken(long bytes)
+    {
+        _snapshots.Add(1);
+        _snapshotBytes.Record(bytes);
+    }
+
+    internal void SnapshotFailed() => _failedSnapshots.Add(1);
 
     internal void RunBegan() => _runs.Add(1);
 

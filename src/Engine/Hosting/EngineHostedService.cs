@@ -17,7 +17,7 @@ internal sealed class EngineHostedService(JobEngine engine, WorkerPool workers) 
     {
         await engine.DrainAsync(CancellationToken.None).ConfigureAwait(false);
         await workers.StopAsync(cancellationToken).ConfigureAwait(false);
-        await engine.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await engine.StopAsync(CancellationToken.None, giveUpSnapshot: cancellationToken).ConfigureAwait(false);
     }
 }
 

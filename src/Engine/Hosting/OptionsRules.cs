@@ -25,6 +25,7 @@ internal static class OptionsRules
         Number(nameof(options.RetentionCount), options.RetentionCount, 0, 100_000_000);
         Number(nameof(options.MaxPayloadBytes), options.MaxPayloadBytes, 1, 1_048_576);
         Number(nameof(options.InboxCapacity), options.InboxCapacity, 16, 1_048_576);
+        Number(nameof(options.SnapshotJournalBytes), options.SnapshotJournalBytes, 0, 1_073_741_824);
         Span(nameof(options.HeadStartPerBoost), options.HeadStartPerBoost, Ms(1), Days(1));
         Span(nameof(options.LeaseDuration), options.LeaseDuration, Ms(1000), Days(1));
         Span(nameof(options.CancelGrace), options.CancelGrace, Ms(1), TimeSpan.FromHours(1));
@@ -180,6 +181,7 @@ internal static class OptionsRules
         MaxPayloadBytes = options.MaxPayloadBytes,
         SharedProjects = options.SharedProjects,
         InboxCapacity = options.InboxCapacity,
+        SnapshotJournalBytes = options.SnapshotJournalBytes,
     };
 
     private static TimeSpan Ms(int ms) => TimeSpan.FromMilliseconds(ms);

@@ -33,7 +33,6 @@ internal sealed class CommandLoop
     private long _sequence;
     private uint _checksum;
     private bool _mustLoseRuns = true;
-    private int _lostRuns;
     private Exception? _failure;
 
     internal CommandLoop(
@@ -61,6 +60,9 @@ internal sealed class CommandLoop
 
     /// <summary>Called on the loop for jobs that are forgotten, once that is durable.</summary>
     internal Action<JobId>? Forget { get; set; }
+
+    /// <summary>Told of every frame that is durable.</summary>
+    internal JournalProgress? Progress { get; init; }
 
     /// <summary>What ended the loop, if it was not asked to end.</summary>
     internal Exception? Failure => _failure;
@@ -176,10 +178,10 @@ internal sealed class CommandLoop
     private void LoseRunsOfEarlierLife()
     {
         Configuring.DecideOrdering(_core);
-        _mustLoseRuns = !Leasing.DecideLost(_core, ref _lostRuns);
-        if (!_mustLoseRuns && _lostRuns > 0)
+        _mustLoseRuns = !Leasing.DecideLost(_core, ref _context.LostRuns, ref _context.RetriedRuns);
+        if (!_mustLoseRuns && _context.LostRuns > 0)
         {
-            _logger.RunsLostAtStart(_lostRuns);
+            _logger.RunsLostAtStart(_context.LostRuns);
         }
     }
 
@@ -284,6 +286,11 @@ internal sealed class CommandLoop
 
     private void Publish(Batch batch)
     {
+        if (batch.EventCount > 0)
+        {
+            Progress?.Advance(batch.Frame.Length);
+        }
+
         // Callers first: whatever the others do, nobody is left without an answer.
         foreach (var operation in batch.Answers)
         {

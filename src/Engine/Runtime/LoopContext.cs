@@ -12,6 +12,12 @@ internal sealed class LoopContext(EngineCore core, LiveFeed feed)
     /// <summary>Claims that wait for work, the oldest first.</summary>
     internal List<ClaimOperation> PendingClaims { get; } = [];
 
+    /// <summary>Runs of the life before that lost their worker, and how many of their jobs will run again.</summary>
+    internal int LostRuns;
+
+    /// <inheritdoc cref="LostRuns"/>
+    internal int RetriedRuns;
+
     /// <summary>No new work is taken in or handed out.</summary>
     internal bool IsStopping { get; set; }
 

@@ -14,7 +14,23 @@ internal static class Recovery
     /// <param name="SnapshotSequence">The last frame that the snapshot included, 0 when there was none.</param>
     /// <param name="SnapshotBytes">The size of its state.</param>
     internal readonly record struct Report(
-        long Frames, long Events, long FrameBytes = 0, long SnapshotSequence = 0, long SnapshotBytes = 0);
+        long Frames, long Events, long FrameBytes = 0, long SnapshotSequence = 0, long SnapshotBytes = 0)
+    {
+        /// <summary>What people are told, once the runs of the life before were ended.</summary>
+        internal RecoveryReport ToReport(long events, TimeSpan duration, LoopContext loop) => new()
+        {
+            Events = events,
+            ReplayedFrames = Frames,
+            ReplayedEvents = Events,
+            SnapshotSequence = SnapshotSequence,
+            SnapshotBytes = SnapshotBytes,
+            Duration = duration,
+            LostRuns = loop.LostRuns,
+            RetriedRuns = loop.RetriedRuns,
+            LiveJobs = loop.Core.State.Live.Count,
+            EndedJobs = loop.Core.State.Ended.Count,
+        };
+    }
 
     /// <summary>Restores an empty core to what it was after the last frame of the journal.</summary>
     /// <exception cref="JournalDamagedException">The journal does not hold together, or holds what this build cannot
@@ -26,20 +42,25 @@ internal static class Recovery
         if (report.SnapshotSequence > ownership.LastSequence)
         {
             throw new JournalDamagedException(
-                $"The newest snapshot was taken after frame {report.SnapshotSequence}, and the journal ends with frame " +
-                $"{ownership.LastSequence}: frames that were durable are gone.");
+                $"The newest snapshot was taken after frame {report.SnapshotSequence}, and the journal ends with " +
+                $"frame {ownership.LastSequence}: frames that were durable are gone.");
         }
 
-        report = await FoldAsync(core, journal, report, ownership.LastSequence, cancellationToken).ConfigureAwait(false);
+        report = await FoldAsync(core, journal, report, ownership.LastSequence, cancellationToken)
+            .ConfigureAwait(false);
         core.TeachEstimator();
         return report;
     }
 
     /// <summary>Restores an empty core from the newest snapshot; without any it stays empty.</summary>
+    /// <param name="core">Knows nothing yet.</param>
+    /// <param name="journal">Where to look.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="staysHere">Whether the work is done in the caller's synchronization context.</param>
     internal static async ValueTask<Report> LoadAsync(
-        EngineCore core, IJournal journal, CancellationToken cancellationToken)
+        EngineCore core, IJournal journal, CancellationToken cancellationToken, bool staysHere = false)
     {
-        var snapshot = await journal.LoadSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        var snapshot = await journal.LoadSnapshotAsync(cancellationToken).ConfigureAwait(staysHere);
         if (snapshot is null)
         {
             return default;
@@ -52,15 +73,26 @@ internal static class Recovery
                 $"The snapshot of frame {snapshot.Sequence} holds the state after frame {header.Sequence}.");
     }
 
-    /// <summary>Applies the frames after those of <paramref name="report"/> up to <paramref name="lastSequence"/>, and
-    /// adds them to it.</summary>
+    /// <summary>Applies the frames after those of a report.</summary>
+    /// <param name="core">Has applied what <paramref name="report"/> tells of.</param>
+    /// <param name="journal">Where to read.</param>
+    /// <param name="report">What was applied.</param>
+    /// <param name="lastSequence">The last frame to apply.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="staysHere">Whether the work is done in the caller's synchronization context.</param>
+    /// <returns>The report with these frames added to it.</returns>
     internal static async ValueTask<Report> FoldAsync(
-        EngineCore core, IJournal journal, Report report, long lastSequence, CancellationToken cancellationToken)
+        EngineCore core,
+        IJournal journal,
+        Report report,
+        long lastSequence,
+        CancellationToken cancellationToken,
+        bool staysHere = false)
     {
         long sequence = report.SnapshotSequence + report.Frames;
         if (sequence < lastSequence)
         {
-            await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(false))
+            await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(staysHere))
             {
                 if (frame.Sequence != sequence + 1)
                 {
@@ -106,7 +138,7 @@ internal static class Recovery
             catch (InvariantViolationException exception)
             {
                 throw new JournalDamagedException(
-                    $"Event {i + 1} of frame {frame.Sequence} ({e.Kind}, job {e.JobId}) contradicts the events before it.",
+                    $"Event {i + 1} of frame {frame.Sequence} ({e.Kind}, job {e.JobId}) contradicts those before it.",
                     exception);
             }
         }

@@ -111,6 +111,19 @@ internal static class RequestRules
         }
     }
 
+    internal static void CheckClaim(ClaimRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(request.Types, nameof(request));
+        if (request.Types.Any(static type => type is null))
+        {
+            throw new ArgumentException("A claim names a type that is null.", nameof(request));
+        }
+
+        ArgumentOutOfRangeException.ThrowIfLessThan(request.MaxRuns, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(request.MaxRuns, 10_000);
+    }
+
     /// <summary>The first characters of a text, never half of one.</summary>
     internal static string Cut(string text, int length) => text.Length <= length
         ? text

@@ -92,6 +92,51 @@ public sealed class FasterSnapshotTests : IDisposable
         Assert.Equal(100, (await journal.ReadTextsAsync()).Count);
     }
 
+    /// <summary>It is whole, and of the same journal; but its history and the log's parted before it was taken.</summary>
+    [Fact]
+    public async Task A_snapshot_of_another_history_is_not_used()
+    {
+        await WriteAsync(truncateBelow: 1);
+        string copy = _directory["copy"];
+        FasterImage.Write(copy, FasterImage.Bytes(Journal));
+        await AppendAndSaveAsync(Journal, "here");
+        await AppendAndSaveAsync(copy, "there");
+        string name = Path.GetFileName(SnapshotPaths()[^1]);
+        File.Copy(Path.Combine(copy, name), Path.Combine(Journal, name), overwrite: true);
+
+        await using var journal = FasterImage.Open(Journal);
+        await journal.AcquireAsync();
+
+        Assert.Equal((80, "state 80"), Show(await journal.LoadSnapshotAsync()));
+    }
+
+    [Fact]
+    public async Task F4_A_snapshot_that_cannot_be_written_leaves_nothing_behind()
+    {
+        await WriteAsync(truncateBelow: 1);
+        var files = new FaultyFileSystem();
+        await using var journal = FasterImage.Open(Journal, options => options.Files = files);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        files.Fault = (call, _, path) => call == "rename" && path!.EndsWith(".snap", StringComparison.Ordinal)
+            ? new IOException("No space left on device.")
+            : null;
+
+        await Assert.ThrowsAsync<IOException>(
+            () => journal.SaveSnapshotAsync(writer.Epoch, 90, new byte[100_000]).AsTask());
+
+        Assert.Empty(Directory.GetFiles(Journal, "*.tmp"));
+        Assert.Equal((80, "state 80"), Show(await journal.LoadSnapshotAsync()));
+        await writer.AppendAsync("The log goes on.");
+    }
+
+    private static async Task AppendAndSaveAsync(string directory, string text)
+    {
+        await using var journal = FasterImage.Open(directory);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        await writer.AppendAsync(text);
+        await journal.SaveSnapshotAsync(writer.Epoch, writer.Sequence, Encoding.UTF8.GetBytes(text));
+    }
+
     private static (long, string) Show(JournalSnapshot? snapshot) =>
         (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State.Span));
 

@@ -21,6 +21,22 @@ internal static class Leasing
         return LeaseAnswer.Accepted;
     }
 
+    /// <summary>Renews many; the answers for runs that should stop or are lost are given back.</summary>
+    internal static List<(RunLease Lease, LeaseAnswer Answer)> DecideHeartbeats(EngineCore core, RunLease[] leases)
+    {
+        var news = new List<(RunLease, LeaseAnswer)>();
+        foreach (var lease in leases)
+        {
+            var answer = DecideHeartbeat(core, lease);
+            if (answer != LeaseAnswer.Accepted)
+            {
+                news.Add((lease, answer));
+            }
+        }
+
+        return news;
+    }
+
     internal static void Renew(EngineCore core, Job job) =>
         JobMoves.Lease(core.State, job, core.State.MonotonicMs + core.Settings.LeaseMs);
 
@@ -40,13 +56,18 @@ internal static class Leasing
 
     /// <summary>Ends every open run: after a restart none of their workers is left. Returns whether that was
     /// all.</summary>
-    internal static bool DecideLost(EngineCore core, ref int lost)
+    /// <param name="core">The core.</param>
+    /// <param name="lost">Counts them.</param>
+    /// <param name="retried">Counts those whose job will run again.</param>
+    internal static bool DecideLost(EngineCore core, ref int lost, ref int retried)
     {
         var leases = core.State.Leases;
         while (leases.Count > 0 && !core.Sink.IsFull)
         {
-            Finishing.Lose(core, leases.First);
+            var job = leases.First;
+            Finishing.Lose(core, job);
             lost++;
+            retried += job.State.IsFinal ? 0 : 1;
         }
 
         return leases.Count == 0;
