@@ -36,6 +36,12 @@ public sealed class FasterJournalOptions
     /// <value>The default is 10 seconds; from 100 milliseconds to 10 minutes.</value>
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Where the owner can be reached by its callers: asked when the journal is acquired, and told to those who
+    /// are refused (<see cref="JournalLockedException.Owner"/>).</summary>
+    /// <value>Null, the default, or an answer of null publishes nothing; at most 512 ASCII characters without
+    /// spaces.</value>
+    public Func<string?>? OwnerAddress { get; set; }
+
     /// <summary>The operating system, or a test's version of it.</summary>
     internal FileSystemCalls Files { get; set; } = FileSystemCalls.Current;
 

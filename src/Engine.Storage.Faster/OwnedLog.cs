@@ -110,7 +110,7 @@ internal sealed class OwnedLog : IDisposable
                 BootId = _options.Files.BootId,
                 Durability = _options.Durability,
             });
-            _ownerLock.Record(Superblock.Epoch, nonce);
+            _ownerLock.Record(Superblock.Epoch, nonce, _options.OwnerAddress?.Invoke());
             return new JournalOwnership(Superblock.Epoch, nonce, _enqueued.Sequence, _enqueued.Checksum);
         }
     }

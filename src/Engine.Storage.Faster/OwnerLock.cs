@@ -10,6 +10,9 @@ namespace Engine.Storage.Faster;
 /// when the directory was swapped under it.</remarks>
 internal sealed class OwnerLock : IDisposable
 {
+    private const string AddressWord = " address ";
+    private const int MaxAddressLength = 512;
+
     private readonly FileSystemCalls _files;
     private readonly string _path;
     private readonly SafeFileHandle _directory;
@@ -26,19 +29,34 @@ internal sealed class OwnerLock : IDisposable
     internal static OwnerLock Take(FileSystemCalls files, string directory)
     {
         string path = Path.Combine(directory, "owner");
-        return files.TryLockDirectory(directory) is { } handle
-            ? new OwnerLock(files, path, handle)
-            : throw new JournalLockedException(
-                $"The journal in {directory} is owned by another process or journal ({ReadRecord(files, path)}). " +
-                "Stop it first; one directory serves one owner.");
+        if (files.TryLockDirectory(directory) is { } handle)
+        {
+            return new OwnerLock(files, path, handle);
+        }
+
+        // Of the owner before, in the moment between taking the lock and writing the record: an address is advice.
+        string record = ReadRecord(files, path);
+        int address = record.IndexOf(AddressWord, StringComparison.Ordinal);
+        throw new JournalLockedException(
+            $"The journal in {directory} is owned by another process or journal ({record}). " +
+            "Stop it first; one directory serves one owner.",
+            address < 0 ? null : record[(address + AddressWord.Length)..],
+            retryAfter: null);
     }
 
     /// <summary>Writes who owns the directory. Not synced: a lock does not outlive its process.</summary>
-    internal void Record(long epoch, Guid nonce)
+    internal void Record(long epoch, Guid nonce, string? address)
     {
+        if (address is { Length: 0 or > MaxAddressLength } || address?.All(static c => c is > ' ' and < '\x7f') == false)
+        {
+            throw new JournalException(
+                $"The owner's address '{address}' is not 1 to {MaxAddressLength} ASCII characters without spaces.");
+        }
+
+        string where = address is null ? "" : AddressWord + address;
         _record = string.Create(
             CultureInfo.InvariantCulture,
-            $"pid {Environment.ProcessId} boot {_files.BootId} epoch {epoch} nonce {nonce}\n");
+            $"pid {Environment.ProcessId} boot {_files.BootId} epoch {epoch} nonce {nonce}{where}\n");
         using var file = _files.Open(_path, FileMode.Create);
         _files.Write(file, Encoding.ASCII.GetBytes(_record), 0);
     }
@@ -60,7 +78,7 @@ internal sealed class OwnerLock : IDisposable
         try
         {
             using var file = files.OpenRead(path);
-            Span<byte> bytes = stackalloc byte[256];
+            Span<byte> bytes = stackalloc byte[1024];
             return Encoding.ASCII.GetString(bytes[..files.Read(file, bytes, 0)]).TrimEnd();
         }
         catch (IOException error)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Engine.Storage;
+using Engine.Storage.Faster;
 using Engine.Tests.Support;
 
 namespace Engine.Tests.Faster;
@@ -27,6 +28,39 @@ public sealed class FasterLockTests : IDisposable
 
         await (await JournalWriter.AcquireAsync(second)).AppendAsync("2");
         Assert.Equal(["1", "2"], await second.ReadTextsAsync());
+    }
+
+    [Fact]
+    public async Task A_refused_journal_is_told_the_address_that_the_owner_published()
+    {
+        string? address = "http://10.0.0.7:5080";
+        var options = new FasterJournalOptions
+        {
+            Directory = Journal,
+            SegmentSizeBytes = 64 * 1024,
+            OwnerAddress = () => address,
+        };
+        await using var second = FasterImage.Open(Journal);
+        await using (var first = new FasterJournal(options))
+        {
+            await first.AcquireAsync();
+            var refusal = await Assert.ThrowsAsync<JournalLockedException>(() => second.AcquireAsync().AsTask());
+            Assert.Equal((address, null), (refusal.Owner, refusal.RetryAfter));
+
+            // Asked anew by every owner; one that publishes nothing leaves nothing of the one before.
+            address = null;
+            await first.AcquireAsync();
+            refusal = await Assert.ThrowsAsync<JournalLockedException>(() => second.AcquireAsync().AsTask());
+            Assert.Null(refusal.Owner);
+
+            foreach (string wrong in new[] { "", "two words", "http://\u00fc", new string('x', 513) })
+            {
+                address = wrong;
+                await Assert.ThrowsAsync<JournalException>(() => first.AcquireAsync().AsTask());
+            }
+        }
+
+        await second.AcquireAsync();
     }
 
     [Fact]
