@@ -1,0 +1,36 @@
+using Engine.Simulation;
+using Engine.Simulation.Storage.Faster;
+using Engine.Storage;
+using Engine.Tests.Support;
+
+namespace Engine.Tests.Storage;
+
+/// <summary>The embedded journal on a simulated disk, in virtual time, keeps the contract of every journal.</summary>
+public sealed class SimulatedFasterContractTests : JournalContract, IDisposable
+{
+    private readonly Pump _pump;
+    private readonly SimulatedFasterStore _store;
+
+    public SimulatedFasterContractTests()
+    {
+        var world = new World(1, DateTimeOffset.UnixEpoch);
+        _store = new SimulatedFasterStore(world, world.Stream("disk"));
+        _pump = new Pump(world);
+    }
+
+    public void Dispose() => _pump.Dispose();
+
+    private protected override IJournal Open() => new PumpedJournal(_store.Open(), _pump);
+
+    private protected override IJournal Reopen(IJournal closed) => Open();
+}
+
+/// <summary>The same where nothing takes time, which is how crashes are enumerated.</summary>
+public sealed class InstantFasterContractTests : JournalContract
+{
+    private readonly SimulatedFasterStore _store = new(world: null, random: null);
+
+    private protected override IJournal Open() => _store.Open();
+
+    private protected override IJournal Reopen(IJournal closed) => Open();
+}
