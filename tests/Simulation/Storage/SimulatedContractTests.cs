@@ -1,4 +1,5 @@
 using Engine.Simulation;
+using Engine.Simulation.Storage.Disk;
 using Engine.Simulation.Storage.Faster;
 using Engine.Storage;
 using Engine.Tests.Support;
@@ -14,7 +15,7 @@ public sealed class SimulatedFasterContractTests : JournalContract, IDisposable
     public SimulatedFasterContractTests()
     {
         var world = new World(1, DateTimeOffset.UnixEpoch);
-        _store = new SimulatedFasterStore(world, world.Stream("disk"));
+        _store = new SimulatedFasterStore(world);
         _pump = new Pump(world);
     }
 
@@ -28,7 +29,7 @@ public sealed class SimulatedFasterContractTests : JournalContract, IDisposable
 /// <summary>The same where nothing takes time, which is how crashes are enumerated.</summary>
 public sealed class InstantFasterContractTests : JournalContract
 {
-    private readonly SimulatedFasterStore _store = new(world: null, random: null);
+    private readonly SimulatedFasterStore _store = new(new SimDisk(new Timeline(null)), new RandomStream(1));
 
     private protected override IJournal Open() => _store.Open();
 

@@ -5,7 +5,8 @@ using Engine.Storage;
 
 namespace Engine.Tests.Support;
 
-/// <summary>Lets a test await a journal that lives in a simulated world: one thread makes the calls and lets the world's
+/// <summary>Lets a test await a journal that lives in a simulated world: one thread makes the calls and lets the
+/// world's
 /// events happen whenever it has nothing else to do.</summary>
 internal sealed class Pump : IDisposable
 {
@@ -58,13 +59,14 @@ internal sealed class Pump : IDisposable
     {
         while (!_calls.IsCompleted)
         {
-            if (_calls.TryTake(out var call) ||
-                ((_world.Planned == 0 || !_world.Step(TimeSpan.MaxValue)) && _calls.TryTake(out call, Timeout.Infinite)))
+            if (_calls.TryTake(out var call) || (!Step() && _calls.TryTake(out call, Timeout.Infinite)))
             {
                 call();
             }
         }
     }
+
+    private bool Step() => _world.Planned > 0 && _world.Step(TimeSpan.MaxValue);
 }
 
 /// <summary>A journal whose calls are all made by a pump.</summary>

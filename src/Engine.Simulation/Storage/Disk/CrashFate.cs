@@ -42,7 +42,8 @@ internal sealed class PlainFate(bool keeps) : CrashFate
     internal override bool KeepsName() => keeps;
 }
 
-/// <summary>Sector by sector as a number's bits say: 1 the new content, 0 the old; lengths and names are kept.</summary>
+/// <summary>Sector by sector as a number's bits say: 1 the new content, 0 the old; lengths and names are
+/// kept.</summary>
 internal sealed class SubsetFate(long newSectors) : CrashFate
 {
     /// <summary>How many sectors were asked about.</summary>

@@ -1,6 +1,7 @@
 namespace Engine.Simulation.Storage.Disk;
 
-/// <summary>The names of one directory in their layers: durable ones, and the changes behind them that no directory sync
+/// <summary>The names of one directory in their layers: durable ones, and the changes behind them that no directory
+/// sync
 /// has covered.</summary>
 internal sealed class SimDirectory
 {

@@ -170,7 +170,8 @@ internal sealed class SimDisk
         foreach (var (path, directory) in _directories.ToList())
         {
             directory.Crash(now, fate, _file);
-            if (_directories.ContainsKey(path) && (directory.Made > now || (directory.DurableFrom > now && !fate.KeepsName())))
+            bool isDurable = directory.DurableFrom <= now;
+            if (_directories.ContainsKey(path) && (directory.Made > now || (!isDurable && !fate.KeepsName())))
             {
                 RemoveTree(path);
             }

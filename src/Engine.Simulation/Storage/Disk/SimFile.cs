@@ -31,7 +31,10 @@ internal sealed class SimFile(int id)
     {
         var copy = new SimFile(id)
         {
-            BusyUntil = BusyUntil, Reserved = Reserved, _durable = _durable.Copy(), _cached = _cached.Copy(),
+            BusyUntil = BusyUntil,
+            Reserved = Reserved,
+            _durable = _durable.Copy(),
+            _cached = _cached.Copy(),
         };
         copy._unsynced.AddRange(_unsynced);
         copy._syncs.AddRange(_syncs);

@@ -2,10 +2,12 @@ using Engine.Storage.Faster.Log;
 
 namespace Engine.Simulation.Storage.Faster;
 
-/// <summary>A model of the one part of FasterLog that the journal uses, whose threads cannot be simulated: a ring of page
+/// <summary>A model of the one part of FasterLog that the journal uses, whose threads cannot be simulated: a ring of
+/// page
 /// buffers.</summary>
 /// <remarks>As FasterLog set up as the journal does: pages are handed to the device in order and piece by piece; those
-/// that fall behind the newer half of the ring when a page fills up, the rest at <see cref="Flush"/>; both on the calling
+/// that fall behind the newer half of the ring when a page fills up, the rest at <see cref="Flush"/>; both on the
+/// calling
 /// thread. The ring is full while sixteen pages are not called back. Everything above (what a commit is, when it is
 /// synced and acknowledged) and below (<see cref="SegmentDevice"/>, opening, recovery) is the journal's own code.
 /// </remarks>

@@ -6,40 +6,33 @@ namespace Engine.Simulation.Storage.Faster;
 
 /// <summary>The embedded journal on a simulated disk: its own code, from the frames down to the calls to the file
 /// system.</summary>
-internal sealed class SimulatedFasterStore : ISimulatedStore
+internal sealed class SimulatedFasterStore : ISimStorage
 {
     /// <summary>Where the journal is on the disk.</summary>
     internal const string Directory = "/data/journal";
 
     private readonly DirectoryLocks _locks = new();
-    private readonly RandomStream? _random;
+    private readonly RandomStream? _nonces;
+    private readonly RandomStream _crashes;
     private SimulatedProcess? _process;
 
     /// <summary>A new, empty disk in a world.</summary>
-    /// <param name="world">Whose time calls take; null when nothing takes time.</param>
-    /// <param name="random">Dice for latencies, faults and nonces; null for a disk without chance.</param>
+    /// <param name="world">Whose time calls take, and whose dice fall: the streams "disk", "nonce" and
+    /// "crash".</param>
     /// <param name="options">What kind of disk it is.</param>
-    internal SimulatedFasterStore(World? world, RandomStream? random, DiskOptions? options = null)
-        : this(new SimDisk(new Timeline(world), options, random)) =>
-        _random = random;
+    internal SimulatedFasterStore(World world, DiskOptions? options = null)
+        : this(new SimDisk(new Timeline(world), options, world.Stream("disk")), world.Stream("crash")) =>
+        _nonces = world.Stream("nonce");
 
-    /// <summary>A disk that has been used before.</summary>
-    internal SimulatedFasterStore(SimDisk disk) => Disk = disk;
+    /// <summary>A disk that may have been used before.</summary>
+    /// <param name="disk">The disk; without a world nothing takes time.</param>
+    /// <param name="crashes">What a crash leaves.</param>
+    internal SimulatedFasterStore(SimDisk disk, RandomStream crashes) => (Disk, _crashes) = (disk, crashes);
 
     internal SimDisk Disk { get; }
 
     /// <summary>Changes how the next journal is set up.</summary>
     internal Action<FasterJournalOptions>? Configure { get; set; }
-
-    /// <inheritdoc/>
-    public StoreDoubts Doubts => Disk.Doubts;
-
-    /// <inheritdoc/>
-    public Action<string>? Sometimes
-    {
-        get => Disk.Sometimes;
-        set => Disk.Sometimes = value;
-    }
 
     /// <inheritdoc/>
     public IJournal Open()
@@ -51,24 +44,25 @@ internal sealed class SimulatedFasterStore : ISimulatedStore
             Directory = Directory,
             SegmentSizeBytes = 64 * 1024,
             Files = new SimulatedFileSystem(Disk, process),
-            Runtime = new SimulatedRuntime(Disk.Timeline, process, _random),
+            Runtime = new SimulatedRuntime(Disk.Timeline, process, _nonces),
         };
         Configure?.Invoke(options);
         return new SimulatedJournal(new FasterJournal(options), process);
     }
 
     /// <inheritdoc/>
-    public void Kill(RandomStream random)
+    public void Crash(CrashKind kind)
     {
         _process?.Die();
-        Disk.Kill(new RandomFate(random));
-    }
-
-    /// <inheritdoc/>
-    public void Crash(RandomStream random)
-    {
-        _process?.Die();
-        Disk.Crash(new RandomFate(random, Disk.Options.NamesInAnyOrder, Disk.Options.HurtsNeighbours));
+        switch (kind)
+        {
+            case CrashKind.Kill:
+                Disk.Kill(new RandomFate(_crashes));
+                break;
+            case CrashKind.PowerCut:
+                Disk.Crash(new RandomFate(_crashes, Disk.Options.NamesInAnyOrder, Disk.Options.HurtsNeighbours));
+                break;
+        }
     }
 
     /// <inheritdoc/>

@@ -4,7 +4,8 @@ using Engine.Storage;
 namespace Engine.Simulation.Storage.Faster;
 
 /// <summary>A journal as a process of the simulation sees it: dead when the process is.</summary>
-/// <remarks>Calls that the journal lets wait for one another wait here, on the world's thread, before its own lock could
+/// <remarks>Calls that the journal lets wait for one another wait here, on the world's thread, before its own lock
+/// could
 /// let them go on elsewhere.</remarks>
 internal sealed class SimulatedJournal(IJournal journal, SimulatedProcess process) : IJournal
 {

@@ -4,8 +4,10 @@ using Engine.Storage.Faster.Log;
 namespace Engine.Simulation.Storage.Faster;
 
 /// <summary>What the embedded journal runs on in a simulation: no threads, the world's time.</summary>
-/// <remarks>Work runs through at once and is dated by the timeline; its outcome is told at the instant at which it ends.
-/// Work that would run beside a commit begins after the commit under way, whose effects in memory it would otherwise see
+/// <remarks>Work runs through at once and is dated by the timeline; its outcome is told at the instant at which it
+/// ends.
+/// Work that would run beside a commit begins after the commit under way, whose effects in memory it would otherwise
+/// see
 /// too early; later commits go on beside it.</remarks>
 internal sealed class SimulatedRuntime(Timeline timeline, SimulatedProcess process, RandomStream? random)
     : JournalRuntime
