@@ -67,6 +67,17 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     /// <summary>What the start found; null before it.</summary>
     public RecoveryReport? Recovery { get; private set; }
 
+    /// <summary>Whether nobody else can have become the owner of the journal, so that what the engine shows is current.
+    /// False while a journal's lease has run out and was not renewed (<see cref="ILeasedJournal"/>): answers may be out of
+    /// date then, though nothing can be changed. Always true for journals without leases.</summary>
+    public bool HoldsJournal => _journal is not ILeasedJournal { HoldsLease: false };
+
+    /// <summary>Whether the loop was started, so that it must be stopped.</summary>
+    internal bool HasStarted => _loop is not null;
+
+    /// <summary>Told when the journal is this engine's, before it is read; set before the start.</summary>
+    internal Action? Acquired { get; set; }
+
     /// <summary>Told of runs that should stop; set by the worker pool before the start.</summary>
     internal Action<RunLease>? StopRun { get; set; }
 
@@ -81,7 +92,9 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     internal EngineMetrics Metrics { get; } = new();
 
     /// <summary>Acquires the journal, replays it, ends the runs that lost their worker, and starts to decide.</summary>
-    /// <exception cref="JournalException">The journal is locked or damaged; nothing was changed.</exception>
+    /// <exception cref="JournalLockedException">Another process owns the journal; nothing was changed, and this may be
+    /// called again.</exception>
+    /// <exception cref="JournalException">The journal is damaged; nothing was changed.</exception>
     /// <exception cref="InvalidOperationException">The engine was started before.</exception>
     public async ValueTask StartAsync(CancellationToken cancellationToken = default)
     {
@@ -95,6 +108,7 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
         var settings = EngineSettings.From(_options);
         var core = new EngineCore(settings, _estimator, writer);
         var ownership = await _journal.AcquireAsync(cancellationToken).ConfigureAwait(false);
+        Acquired?.Invoke();
         var found = await Runtime.Recovery.ReplayAsync(core, _journal, ownership, cancellationToken)
             .ConfigureAwait(false);
         Forgotten(writer.Batch.Forgotten);
@@ -113,6 +127,10 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
         };
         _loop = new LoopThread(loop, _inbox, _time, OnEnded);
         _loop.Start();
+        if (_journal is ILeasedJournal leased)
+        {
+            _ = LeaseWatch.FailWhenLostAsync(leased, this);
+        }
 
         // Answered when the first batch, which ends the lost runs, is durable.
         Recovery = await AskAsync(
@@ -414,33 +432,10 @@ public sealed class JobEngine : IRunReporter, IAsyncDisposable
     internal ValueTask<List<(RunLease Lease, LeaseAnswer Answer)>> HeartbeatAsync(RunLease[] leases) =>
         AskAsync(loop => Leasing.DecideHeartbeats(loop.Core, leases), CancellationToken.None);
 
-    internal void Unwatch(Watcher watcher)
-    {
-        // Nobody waits for this; after the end there is nothing left to take out.
-        var removal = new FuncOperation<bool>(loop =>
-        {
-            loop.Feed.Remove(watcher);
-            return true;
-        });
-        _ = IgnoreAsync(SendAsync(removal, CancellationToken.None));
-    }
-
     /// <summary>Runs a question on the loop and answers when what it saw is durable.</summary>
     internal ValueTask<TResult> AskAsync<TResult>(
         Func<LoopContext, TResult> question, CancellationToken cancellationToken) =>
         SendAsync(new FuncOperation<TResult>(question), cancellationToken);
-
-    private static async Task IgnoreAsync(ValueTask<bool> task)
-    {
-        try
-        {
-            await task.ConfigureAwait(false);
-        }
-        catch (EngineStoppedException)
-        {
-            // The watch ended with the engine.
-        }
-    }
 
     private static JobView? View(LoopContext loop, JobId jobId, string? userId) =>
         loop.Core.Find(jobId, userId) is { } job ? Viewing.View(loop.Core, job, forOperator: userId is null) : null;

@@ -108,3 +108,29 @@ public sealed class UpdateFeed : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _engine.Unwatch(_watcher);
 }
+
+/// <summary>Ends watches.</summary>
+internal static class Unwatching
+{
+    /// <summary>Takes a watcher out. Nobody waits for this; after the engine's end there is nothing left to take
+    /// out.</summary>
+    internal static void Unwatch(this JobEngine engine, Watcher watcher) => _ = RemoveAsync(engine, watcher);
+
+    private static async Task RemoveAsync(JobEngine engine, Watcher watcher)
+    {
+        try
+        {
+            await engine.AskAsync(
+                loop =>
+                {
+                    loop.Feed.Remove(watcher);
+                    return true;
+                },
+                CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (EngineStoppedException)
+        {
+            // The watch ended with the engine.
+        }
+    }
+}

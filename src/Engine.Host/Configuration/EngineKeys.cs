@@ -27,6 +27,11 @@ internal static class EngineKeys
                 && bytes is >= 65_536 and <= 1_073_741_824
                 && BitOperations.IsPow2(bytes),
             (s, _, value) => s.JournalSegmentBytes = int.Parse(value, CultureInfo.InvariantCulture)),
+        Setting.Flag("Standby", false,
+            "Whether to stand by while another process owns the journal: listen, answer 503 with the owner's address, "
+            + "and take over when its right ends. Otherwise such a start ends with exit code 75. For `serve` only, and "
+            + "not with `Journal` `Memory`.",
+            (s, _, value) => s.Standby = value),
         Setting.Integer("GlobalCap", 100, 1, 100_000_000,
             "Queued jobs at most, over all users; beyond it submissions are refused with 503.",
             (s, _, value) => s.Engine.GlobalCap = value) with { Reloads = true },

@@ -26,6 +26,9 @@ internal sealed class HostSettings
     /// <summary>The journal in Redis, but for its durability: see <see cref="JournalDurability"/>.</summary>
     internal RedisJournalOptions Redis { get; } = new();
 
+    /// <summary>Whether to wait for a journal that another process owns.</summary>
+    internal bool Standby { get; set; }
+
     /// <summary>The engine's own options. <see cref="JobEngineOptions.Types"/> stays empty here: see
     /// <see cref="JobTypes"/>.</summary>
     /// <remarks>The host's tiers always hold the preset's, so that its lowest can be what an unknown tier gets.</remarks>
@@ -117,6 +120,9 @@ internal sealed record JobTypeSettings
 internal sealed class HttpSettings
 {
     internal string Listen { get; set; } = "http://127.0.0.1:5080";
+
+    /// <summary>Where callers reach this host, when that is not where it listens.</summary>
+    internal string? AdvertisedAddress { get; set; }
 
     internal int MaxRequestBytes { get; set; } = 256 * 1024;
 

@@ -10,6 +10,11 @@ internal static class HttpKeys
             "Where to listen; port 0 takes a free one. Anything but loopback needs `Authentication:Mode` `Jwt`. "
             + "`urls` is understood too, when this is missing.",
             text => ListenAddresses.TryParse(text, out _), (s, _, value) => s.Http.Listen = value),
+        Setting.Text("AdvertisedAddress", null, "an http or https URL with a host, without a path, of up to 512 ASCII "
+            + "characters",
+            "Where callers reach this host: what hosts that stand by for it tell theirs. Without it the first address "
+            + "listened on, with the machine's name for a host that stands for every address.",
+            ListenAddresses.IsAdvertisable, (s, _, value) => s.Http.AdvertisedAddress = value),
         Setting.Integer("MaxRequestBytes", 256 * 1024, 1_024, 16 * 1_048_576,
             "Largest request body, in bytes; a larger one is refused with 413 before it is parsed.",
             (s, _, value) => s.Http.MaxRequestBytes = value),

@@ -27,6 +27,14 @@ internal static class ListenAddresses
         return found.Count > 0;
     }
 
+    /// <summary>Whether others can be sent there: one address of one host.</summary>
+    internal static bool IsAdvertisable(string text) =>
+        text.Length <= 512
+        && text.All(static c => c is > ' ' and < '\u007f')
+        && Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+        && uri.PathAndQuery == "/" && uri.Fragment.Length == 0 && uri.UserInfo.Length == 0 && uri.Port != 0;
+
     /// <summary>Whether only this machine can connect. A name counts when it is "localhost": any other may resolve to
     /// anything, tomorrow if not today.</summary>
     internal static bool IsLoopback(Uri address) =>

@@ -18,6 +18,12 @@ internal static class SettingsRules
 
         if (serves)
         {
+            if (settings.Standby && settings.Journal == JournalKind.Memory)
+            {
+                problems.Add("Engine:Standby: must be false with Engine:Journal Memory, which no two hosts share; "
+                    + "found 'true'.");
+            }
+
             CheckListening(settings, configuration, problems);
         }
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Engine.Host.Endpoints;
 
@@ -239,4 +240,10 @@ internal sealed record TierQueueBody(
 }
 
 /// <summary>How the host is.</summary>
-internal sealed record HealthBody(string Status);
+/// <param name="Status">One word.</param>
+internal sealed record HealthBody(string Status)
+{
+    /// <summary>Where the host is that serves, when this one stands by for it and knows.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Owner { get; init; }
+}

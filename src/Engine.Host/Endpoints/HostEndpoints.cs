@@ -1,5 +1,6 @@
 using Engine.Host.Authentication;
 using Engine.Host.Streams;
+using Engine.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Engine.Host.Endpoints;
@@ -31,8 +32,18 @@ internal static class HostEndpoints
             new UsageAnswer(caller.Tier, UsageBody.From(usage)), HostJson.Default.UsageAnswer);
     }
 
-    private static JsonHttpResult<HealthBody> GetReadiness(JobEngine engine) => engine.Health switch
+    private static JsonHttpResult<HealthBody> GetReadiness(HostedEngine hosted, JobEngine engine) =>
+        hosted.State switch
+        {
+            HostedEngineState.Starting or HostedEngineState.TakingOver => Unhealthy("starting"),
+            HostedEngineState.StandingBy => Unhealthy("standby", hosted.Owner),
+            HostedEngineState.Serving => ReadinessOf(engine),
+            HostedEngineState.Failed => Unhealthy("failed"),
+        };
+
+    private static JsonHttpResult<HealthBody> ReadinessOf(JobEngine engine) => engine.Health switch
     {
+        EngineHealth.Running when !engine.HoldsJournal => Unhealthy("ownership_in_doubt"),
         EngineHealth.Running => Healthy("ready"),
         EngineHealth.Starting => Unhealthy("starting"),
         EngineHealth.Stopping => Unhealthy("stopping"),
@@ -43,6 +54,6 @@ internal static class HostEndpoints
     private static JsonHttpResult<HealthBody> Healthy(string status) =>
         TypedResults.Json(new HealthBody(status), HostJson.Default.HealthBody);
 
-    private static JsonHttpResult<HealthBody> Unhealthy(string status) => TypedResults.Json(
-        new HealthBody(status), HostJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
+    private static JsonHttpResult<HealthBody> Unhealthy(string status, string? owner = null) => TypedResults.Json(
+        new HealthBody(status) { Owner = owner }, HostJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
 }

@@ -96,6 +96,38 @@ internal static class Problems
             RetryAfterSeconds = 5,
         };
 
+    /// <summary>Another host owns the journal. Nothing was accepted here.</summary>
+    internal static ProblemResult Standby(string? owner, TimeSpan? retryAfter) => new(
+        Of(
+            StatusCodes.Status503ServiceUnavailable,
+            "standby",
+            owner is null
+                ? "This host stands by for the one that serves. Ask that one, or try again."
+                : $"This host stands by. Ask {owner}, or try again.").Body with
+        {
+            Owner = owner,
+        })
+    {
+        RetryAfterSeconds = Math.Max(1, (long)Math.Ceiling(retryAfter?.TotalSeconds ?? 1)),
+    };
+
+    /// <summary>The journal is being read. Nothing was accepted.</summary>
+    internal static ProblemResult Starting() =>
+        new(Of(StatusCodes.Status503ServiceUnavailable, "starting", "The engine is starting. Try again soon.").Body)
+        {
+            RetryAfterSeconds = 1,
+        };
+
+    /// <summary>The right to the journal has run out and was not renewed yet. Nothing was accepted.</summary>
+    internal static ProblemResult OwnershipInDoubt() => new(
+        Of(
+            StatusCodes.Status503ServiceUnavailable,
+            "ownership-in-doubt",
+            "This host may have been replaced by another. Nothing was done. Try again soon.").Body)
+    {
+        RetryAfterSeconds = 1,
+    };
+
     /// <summary>The storage failed: nothing that was not acknowledged can be promised or denied (D5).</summary>
     internal static ProblemResult EngineStopped() =>
         new(Of(

@@ -20,11 +20,17 @@ internal static class ProcessSetup
         }
     }
 
-    /// <summary>Lets programs run: takes the run directories when the first part that needs them is made.</summary>
+    // A host that takes over meets the last moments of the one before.
+    private static readonly TimeSpan TakeOverPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Lets programs run: takes the run directories once the journal is this host's.</summary>
     internal static void UseProcesses(this EngineBuilder engine, HostSettings settings)
     {
-        engine.Services.AddSingleton(_ => RunDirectories.Open(settings.DataDirectory));
-        engine.Services.AddHostedService<LeftoverProcesses>();
+        engine.Services.AddSingleton(_ => new RunDirectories(settings.DataDirectory));
+        engine.Services.AddSingleton<LeftoverProcesses>();
+        engine.Services.AddHostedService(provider => provider.GetRequiredService<LeftoverProcesses>());
+        engine.WhenOwned((provider, cancellationToken) => provider.GetRequiredService<LeftoverProcesses>()
+            .EndAsync(settings.Standby ? TakeOverPatience : TimeSpan.Zero, cancellationToken));
         engine.UseRunLogs(provider => new RunDirectoryLogs(
             settings.Journal == JournalKind.Memory
                 ? new MemoryRunLogStore(provider.GetRequiredService<TimeProvider>())
@@ -42,18 +48,22 @@ internal static class ProcessSetup
         provider.GetRequiredService<ILogger<ProcessHandler>>());
 }
 
-/// <summary>Before the engine starts, kills what the host before this one left running when it crashed.</summary>
+/// <summary>Before a program is run, kills what the host before this one left running when it crashed; gives the
+/// directories back before the journal, so that the next owner finds them free.</summary>
 internal sealed partial class LeftoverProcesses(
     RunDirectories directories, TimeProvider time, ILogger<LeftoverProcesses> logger) : IHostedLifecycleService
 {
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    internal async Task EndAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
+        await directories.TakeAsync(patience, time, cancellationToken).ConfigureAwait(false);
         int killed = await directories.EndLeftoversAsync(time).ConfigureAwait(false);
         if (killed > 0)
         {
             Killed(logger, killed);
         }
     }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -63,7 +73,11 @@ internal sealed partial class LeftoverProcesses(
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        directories.Dispose();
+        return Task.CompletedTask;
+    }
 
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "{Count} processes were left by a host that crashed. They were killed; their runs start again.")]

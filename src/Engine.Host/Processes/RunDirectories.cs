@@ -9,40 +9,55 @@ namespace Engine.Host.Processes;
 /// <remarks>
 /// Beside them <c>.scratch</c> holds each running program's home, removed when it ends, and <c>.active</c> a note per
 /// running program, so that a host that starts after a crash finds and kills what the last one left running. One host at a
-/// time: a lock on <c>.lock</c> keeps a second from killing the first one's programs.
+/// time: a lock on <c>.lock</c>, taken by the owner of the journal, keeps a second from killing the first one's programs.
 /// </remarks>
 internal sealed partial class RunDirectories : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly string _root;
-    private readonly FileStream _lock;
+    private FileStream? _lock;
 
-    private RunDirectories(string root, FileStream theLock)
-    {
-        _root = root;
-        _lock = theLock;
-    }
+    /// <summary>Names the directories; nothing is touched before <see cref="Take"/>.</summary>
+    internal RunDirectories(string dataDirectory) =>
+        _root = Path.Combine(Path.GetFullPath(dataDirectory), "runs");
 
     /// <summary>Takes the directories for this process.</summary>
     /// <exception cref="JournalLockedException">Another live process has them.</exception>
-    internal static RunDirectories Open(string dataDirectory)
+    internal void Take()
     {
-        string root = Path.Combine(Path.GetFullPath(dataDirectory), "runs");
-        Make(root);
-        string path = Path.Combine(root, ".lock");
-        FileStream theLock;
+        Make(_root);
+        string path = Path.Combine(_root, ".lock");
         try
         {
-            theLock = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _lock = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e) when (File.Exists(path))
         {
-            throw new JournalLockedException($"Another process runs programs in '{root}'.", e);
+            throw new JournalLockedException($"Another process runs programs in '{_root}'.", e);
         }
 
-        Make(Path.Combine(root, ".active"));
-        return new RunDirectories(root, theLock);
+        Make(Path.Combine(_root, ".active"));
+    }
+
+    /// <summary>As <see cref="Take"/>, but waits a little for a host that is about to give them back, or that died this
+    /// moment: its locks end one after another.</summary>
+    /// <exception cref="JournalLockedException">Another live process has kept them all the while.</exception>
+    internal async Task TakeAsync(TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    {
+        long began = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                Take();
+                return;
+            }
+            catch (JournalLockedException) when (time.GetElapsedTime(began) < patience)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), time, cancellationToken).ConfigureAwait(false);
+            }
+        }
     }
 
     /// <summary>Makes a run's directories, empty, and notes that it is about to start.</summary>
@@ -87,7 +102,8 @@ internal sealed partial class RunDirectories : IDisposable
         return killed;
     }
 
-    public void Dispose() => _lock.Dispose();
+    /// <summary>Gives the directories back: no program of this process runs any more.</summary>
+    public void Dispose() => _lock?.Dispose();
 
     internal static void DeleteTree(string path)
     {

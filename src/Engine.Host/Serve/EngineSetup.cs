@@ -11,12 +11,19 @@ namespace Engine.Host.Serve;
 internal static class EngineSetup
 {
     /// <summary>Adds the engine with its journal, run logs and job types.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="settings">What was set.</param>
+    /// <param name="address">Where callers reach it, for the journal to publish; null when nobody can.</param>
+    /// <param name="more">Further wishes.</param>
     internal static IServiceCollection AddConfiguredEngine(
-        this IServiceCollection services, HostSettings settings, Action<EngineBuilder>? more = null) =>
+        this IServiceCollection services,
+        HostSettings settings,
+        AdvertisedAddress? address = null,
+        Action<EngineBuilder>? more = null) =>
         services.AddEngine(engine =>
         {
             engine.Configure(options => Copy(settings.Engine, options));
-            UseJournal(engine, settings);
+            UseJournal(engine, settings, address);
             engine.UseRunStorage(settings);
             if (ServedTypes(settings).Any(type => type.Handler == HandlerKind.Process))
             {
@@ -54,7 +61,7 @@ internal static class EngineSetup
         }
     }
 
-    private static void UseJournal(EngineBuilder engine, HostSettings settings)
+    private static void UseJournal(EngineBuilder engine, HostSettings settings, AdvertisedAddress? address)
     {
         switch (settings.Journal)
         {
@@ -68,6 +75,7 @@ internal static class EngineSetup
                         ? Durability.Synced
                         : Durability.Logged;
                     options.SegmentSizeBytes = settings.JournalSegmentBytes;
+                    options.OwnerAddress = () => address?.Value;
                 });
                 break;
             case JournalKind.Redis:

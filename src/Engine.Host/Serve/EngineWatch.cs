@@ -1,21 +1,30 @@
 using Engine.Host.Cli;
-using Engine.Storage;
+using Engine.Hosting;
 
 namespace Engine.Host.Serve;
 
 /// <summary>Ends the process when the engine's storage has failed: only a restart can tell what became of the last
-/// requests, and whoever supervises the process must hear of it (D5).</summary>
+/// requests, and whoever supervises the process must hear of it (D5). So must they when a host that stood by cannot take
+/// over, or one that served was replaced.</summary>
 internal sealed partial class EngineWatch(
-    JobEngine engine, IHostApplicationLifetime lifetime, ExitState exit, ILogger<EngineWatch> logger)
+    JobEngine engine,
+    HostedEngine hosted,
+    IHostApplicationLifetime lifetime,
+    ExitState exit,
+    ILogger<EngineWatch> logger)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await engine.Stopped.WaitAsync(stoppingToken)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (engine.Stopped.Exception?.GetBaseException() is { } error)
+        await hosted.Serving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!hosted.Serving.IsFaulted)
         {
-            exit.Set(error is JournalException or EngineStoppedException ? ExitCode.StorageFailed : ExitCode.Internal);
+            await engine.Stopped.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if ((engine.Stopped.Exception ?? hosted.Serving.Exception)?.GetBaseException() is { } error)
+        {
+            exit.Set(ServeCommand.CodeOf(error) ?? ExitCode.Internal);
             LogStopped(error, exit.Code);
             lifetime.StopApplication();
         }

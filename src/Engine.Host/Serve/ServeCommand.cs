@@ -63,7 +63,7 @@ internal static partial class ServeCommand
     /// <summary>What a failed start is called, or null when it is a defect.</summary>
     internal static int? CodeOf(Exception e) => e switch
     {
-        JournalLockedException => ExitCode.JournalLocked,
+        JournalLockedException or JournalFencedException => ExitCode.JournalLocked,
         JournalDamagedException => ExitCode.JournalDamaged,
         JournalException => ExitCode.StorageFailed,
         EngineStoppedException => ExitCode.StorageFailed,
@@ -77,7 +77,11 @@ internal static partial class ServeCommand
     private static void Announce(WebApplication app, HostSettings settings)
     {
         var types = EngineSetup.ServedTypes(settings).Select(type => $"{type.Type.Name} ({type.Handler})").ToArray();
-        LogServing(app.Logger, string.Join(", ", app.Urls), string.Join(", ", types));
+        LogServing(
+            app.Logger,
+            settings.Standby ? "Listening" : "Serving",
+            string.Join(", ", app.Urls),
+            string.Join(", ", types));
         if (types.Length == 0)
         {
             LogNothingServed(app.Logger);
@@ -94,8 +98,8 @@ internal static partial class ServeCommand
         }
     }
 
-    [LoggerMessage(4021, LogLevel.Information, "Serving on {Addresses}; job types: {Types}")]
-    private static partial void LogServing(ILogger logger, string addresses, string types);
+    [LoggerMessage(4021, LogLevel.Information, "{What} on {Addresses}; job types: {Types}")]
+    private static partial void LogServing(ILogger logger, string what, string addresses, string types);
 
     [LoggerMessage(4022, LogLevel.Warning,
         "Development authentication: anybody on this machine is believed to be who they say (Bearer dev:USER:TIER)")]

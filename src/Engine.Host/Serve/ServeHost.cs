@@ -3,6 +3,7 @@ using Engine.Host.Configuration;
 using Engine.Host.Endpoints;
 using Engine.Host.Streams;
 using Engine.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Engine.Host.Serve;
@@ -43,20 +44,32 @@ internal static class ServeHost
         builder.Services.AddSingleton<ExitState>();
         builder.Services.Configure<HostOptions>(
             options => options.ShutdownTimeout = settings.Http.StopTimeout + Margin);
-        builder.Services.AddConfiguredEngine(settings, engine);
+        var address = new AdvertisedAddress(settings.Http);
+        builder.Services.AddConfiguredEngine(settings, address, more =>
+        {
+            if (settings.Standby)
+            {
+                more.StandBy();
+            }
+
+            engine?.Invoke(more);
+        });
+        builder.Services.AddSingleton(address);
         builder.Services.AddHostedService<EngineWatch>();
         builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<SettingsReload>(
             provider, configuration));
         services?.Invoke(builder.Services);
 
         var app = builder.Build();
-        foreach (string address in settings.Http.Listen.Split(
+        address.Use(app.Services.GetRequiredService<IServer>());
+        foreach (string listen in settings.Http.Listen.Split(
             ';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            app.Urls.Add(address);
+            app.Urls.Add(listen);
         }
 
         app.UseMiddleware<ProblemMiddleware>();
+        app.UseMiddleware<ServingGate>();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();

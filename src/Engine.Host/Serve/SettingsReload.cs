@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Engine.Host.Configuration;
+using Engine.Hosting;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 
@@ -8,7 +9,11 @@ namespace Engine.Host.Serve;
 /// <summary>Takes changed settings over while the host runs: tiers, resources, the cap, and what a served job type may
 /// do. Settings that cannot be used change nothing and are logged.</summary>
 internal sealed partial class SettingsReload(
-    IConfiguration configuration, HostSettings started, JobEngine engine, ILogger<SettingsReload> logger)
+    IConfiguration configuration,
+    HostSettings started,
+    HostedEngine hosted,
+    JobEngine engine,
+    ILogger<SettingsReload> logger)
     : BackgroundService
 {
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
@@ -21,6 +26,14 @@ internal sealed partial class SettingsReload(
         _known = Flat();
         using var subscription = ChangeToken.OnChange(
             configuration.GetReloadToken, () => _changes.Writer.TryWrite(true));
+
+        // Of an engine that stands by nothing can be changed; what changes meanwhile is looked at when it serves.
+        await hosted.Serving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!hosted.Serving.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
         await foreach (bool _ in _changes.Reader.ReadAllAsync(stoppingToken).ConfigureAwait(false))
         {
             await TakeOverAsync(stoppingToken).ConfigureAwait(false);

@@ -52,6 +52,18 @@ internal static partial class EngineLog
     [LoggerMessage(1011, LogLevel.Error, "No more snapshots are taken until the next start: the journal grows")]
     internal static partial void SnapshotsEnded(this ILogger logger, Exception exception);
 
+    [LoggerMessage(1201, LogLevel.Information, "Standing by: {Owner} owns the journal. {Reason}")]
+    internal static partial void StandingBy(this ILogger logger, string owner, string reason);
+
+    [LoggerMessage(1202, LogLevel.Warning, "Taking over from {Owner} after standing by for {Waited}")]
+    internal static partial void TakingOver(this ILogger logger, string owner, TimeSpan waited);
+
+    [LoggerMessage(1203, LogLevel.Warning, "Took over: serving {Milliseconds} ms after the journal was last refused")]
+    internal static partial void TookOver(this ILogger logger, long milliseconds);
+
+    [LoggerMessage(1204, LogLevel.Critical, "Cannot take over; the application stops")]
+    internal static partial void CannotServe(this ILogger logger, Exception exception);
+
     [LoggerMessage(1101, LogLevel.Warning, "Job {JobId} run {Run} failed, debug id {DebugId}")]
     internal static partial void RunFailed(
         this ILogger logger, Exception? exception, JobId jobId, int run, string debugId);

@@ -12,6 +12,8 @@ internal sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _snapshots;
     private readonly Counter<long> _failedSnapshots;
     private readonly Histogram<long> _snapshotBytes;
+    private readonly UpDownCounter<int> _standbys;
+    private readonly Histogram<double> _takeovers;
 
     internal EngineMetrics()
     {
@@ -22,6 +24,10 @@ internal sealed class EngineMetrics : IDisposable
         _failedSnapshots = _meter.CreateCounter<long>(
             "engine.snapshots.failed", "{snapshot}", "Snapshots that could not be taken");
         _snapshotBytes = _meter.CreateHistogram<long>("engine.snapshots.size", "By", "The size of a snapshot's state");
+        _standbys = _meter.CreateUpDownCounter<int>(
+            "engine.standby", "{engine}", "1 while another process owns the journal");
+        _takeovers = _meter.CreateHistogram<double>(
+            "engine.takeover.duration", "s", "From the last time the journal was refused to serving");
     }
 
     public void Dispose() => _meter.Dispose();
@@ -43,4 +49,10 @@ internal sealed class EngineMetrics : IDisposable
     internal void RunBegan() => _runs.Add(1);
 
     internal void RunEnded() => _runs.Add(-1);
+
+    internal void StandbyBegan() => _standbys.Add(1);
+
+    internal void StandbyEnded() => _standbys.Add(-1);
+
+    internal void TookOver(TimeSpan duration) => _takeovers.Record(duration.TotalSeconds);
 }

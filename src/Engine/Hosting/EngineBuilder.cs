@@ -40,6 +40,26 @@ public sealed class EngineBuilder
         return this;
     }
 
+    /// <summary>Starts the application even while another process owns the journal, and asks for the journal until it is
+    /// given back or its owner's right runs out; <see cref="HostedEngine"/> says how far that has come. Without this the
+    /// start fails with <see cref="JournalLockedException"/>.</summary>
+    /// <remarks>The journal is asked for once the application has started. Until <see cref="HostedEngine.Serving"/> the
+    /// engine must not be called.</remarks>
+    public EngineBuilder StandBy()
+    {
+        Services.TryAddSingleton(new StandbyChoice());
+        return this;
+    }
+
+    /// <summary>Does <paramref name="step"/> when this process has become the owner of the journal, before any job is
+    /// worked on: what two processes must not do at a time. An exception ends the start.</summary>
+    public EngineBuilder WhenOwned(Func<IServiceProvider, CancellationToken, Task> step)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        Services.AddSingleton(provider => new OwnedStep(cancellationToken => step(provider, cancellationToken)));
+        return this;
+    }
+
     /// <summary>Changes settings.</summary>
     public EngineBuilder Configure(Action<JobEngineOptions> configure)
     {

@@ -43,9 +43,19 @@ public static class EngineServiceCollectionExtensions
             provider.GetServices<HandlerRegistration>(),
             provider.GetRequiredService<IRunLogStore>(),
             LoggerOf<WorkerPool>(provider)));
+        services.TryAddSingleton(static provider => new HostedEngine(
+            provider.GetRequiredService<JobEngine>().Metrics,
+            provider.GetRequiredService<TimeProvider>(),
+            LoggerOf<HostedEngine>(provider)));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, EngineHostedService>(
             static provider => new EngineHostedService(
-                provider.GetRequiredService<JobEngine>(), provider.GetRequiredService<WorkerPool>())));
+                provider.GetRequiredService<JobEngine>(),
+                provider.GetRequiredService<WorkerPool>(),
+                provider.GetRequiredService<HostedEngine>(),
+                provider.GetServices<OwnedStep>(),
+                provider.GetService<StandbyChoice>() is not null,
+                provider.GetService<IHostApplicationLifetime>(),
+                LoggerOf<HostedEngine>(provider))));
         services.AddHealthChecks().AddCheck<EngineHealthCheck>("engine");
         configure(builder);
         return services;

@@ -311,6 +311,11 @@ internal sealed class CommandLoop
 
     private static void ThrowUnlessDurable(AppendResult result)
     {
+        if (result.Status == AppendStatus.Fenced)
+        {
+            throw new JournalFencedException($"Another process has taken over the journal: {result.Error}.");
+        }
+
         if (result.Status != AppendStatus.Durable)
         {
             throw new JournalException($"The journal answered '{result.Status}': {result.Error}.");

@@ -23,7 +23,7 @@ internal sealed class ProcessHarness : IAsyncDisposable
         Settings.Allowed.Add("missing", "/nowhere/to/be/found");
         Settings.Allowed.Add("not-on-path", "no-such-program-anywhere");
         Settings.Allowed.Add("no-program", "/etc/passwd");
-        _directories = RunDirectories.Open(Data);
+        _directories = Open(Data);
     }
 
     internal string Directory { get; }
@@ -82,11 +82,19 @@ internal sealed class ProcessHarness : IAsyncDisposable
 
     internal static bool IsAlive(int pid) => ProcessTable.Find(pid) is { IsDead: false };
 
+    /// <summary>Directories that this process has taken.</summary>
+    internal static RunDirectories Open(string data)
+    {
+        var directories = new RunDirectories(data);
+        directories.Take();
+        return directories;
+    }
+
     /// <summary>Lets go of the directories as a crash would: nothing is tidied up.</summary>
     internal RunDirectories Reopen()
     {
         _directories.Dispose();
-        return _directories = RunDirectories.Open(Data);
+        return _directories = Open(Data);
     }
 
     public async ValueTask DisposeAsync()

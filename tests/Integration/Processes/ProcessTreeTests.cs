@@ -173,7 +173,7 @@ public sealed class ProcessTreeTests : IAsyncLifetime
     public void A_second_host_does_not_get_the_directories()
     {
         Assert.Throws<Engine.Storage.JournalLockedException>(
-            () => Engine.Host.Processes.RunDirectories.Open(_harness.Data));
+            () => ProcessHarness.Open(_harness.Data));
     }
 
     private List<int> RunProcesses() =>
