@@ -15,7 +15,7 @@ internal static class LogOpening
         CancellationToken cancellationToken)
     {
         var files = options.Files;
-        files.CreateDirectory(options.Directory);
+        files.CreateDurableDirectory(options.Directory);
         var ownerLock = OwnerLock.Take(files, options.Directory);
         var superblockFile = new SuperblockFile(files, options.Directory);
         try
@@ -78,6 +78,7 @@ internal static class LogOpening
     private static Superblock Create(FasterJournalOptions options, SuperblockFile file)
     {
         RefuseOrphans(options.Files, options.Directory);
+        SyncName(options.Files, options.Directory);
         var superblock = new Superblock(
             Generation: 1,
             options.Runtime.NewNonce(),
@@ -92,6 +93,23 @@ internal static class LogOpening
             options.Durability);
         file.Write(superblock, options.Reached);
         return superblock;
+    }
+
+    /// <summary>Makes the directory's own name durable: an owner that was killed while it made it may have left it in
+    /// the page cache only.</summary>
+    private static void SyncName(FileSystemCalls files, string directory)
+    {
+        try
+        {
+            if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
+            {
+                files.SyncDirectory(parent);
+            }
+        }
+        catch (IOException error) when (FileSystemCalls.IsNoAccess(error))
+        {
+            // Whoever may not open the parent has not made this directory; it was here before.
+        }
     }
 
     /// <summary>Files of an interrupted owner: segments that were never recorded, or are no longer; temporary

@@ -23,6 +23,9 @@ internal abstract class FileSystemCalls
     /// every byte that was written to it, synced or not.</summary>
     internal abstract Guid BootId { get; }
 
+    /// <summary>Whether <paramref name="error"/> says that this user may not do that: EACCES, EPERM.</summary>
+    internal static bool IsNoAccess(IOException error) => error.HResult is 13 or 1;
+
     /// <summary>Whether <paramref name="error"/> says that the disk or a quota is full.</summary>
     internal static bool IsNoSpace(IOException error) => Array.IndexOf(NoSpaceCodes, error.HResult) >= 0;
 
@@ -93,6 +96,28 @@ internal abstract class FileSystemCalls
 
     /// <summary>Deletes a file.</summary>
     internal virtual void Delete(string path) => File.Delete(path);
+
+    /// <summary>Whether there is such a directory.</summary>
+    internal virtual bool DirectoryExists(string path) => Directory.Exists(path);
+
+    /// <summary>Makes a directory, and those above it, whose names survive the loss of power when this returns.</summary>
+    internal void CreateDurableDirectory(string path)
+    {
+        if (!DirectoryExists(path))
+        {
+            string? parent = Path.GetDirectoryName(path);
+            if (!string.IsNullOrEmpty(parent))
+            {
+                CreateDurableDirectory(parent);
+            }
+
+            CreateDirectory(path);
+            if (!string.IsNullOrEmpty(parent))
+            {
+                SyncDirectory(parent);
+            }
+        }
+    }
 
     /// <summary>Creates a directory, and those above it, for its owner only; an existing one is left as it
     /// is.</summary>

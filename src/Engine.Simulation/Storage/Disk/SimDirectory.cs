@@ -22,7 +22,9 @@ internal sealed class SimDirectory
     internal SortedDictionary<string, SimFile> Names => _cached;
 
     /// <summary>Every file that has a name here, or may have one after a crash.</summary>
-    internal IEnumerable<SimFile> Files => _cached.Values.Concat(_durable.Values).Distinct();
+    internal IEnumerable<int> FileIds => _cached.Values.Concat(_durable.Values)
+        .Select(file => file.Id)
+        .Concat(_unsynced.Select(call => call.FileId));
 
     /// <summary>A copy whose files are the copies of these files.</summary>
     internal SimDirectory Copy(Func<SimFile, SimFile> file)

@@ -72,6 +72,8 @@ internal sealed class SimDisk
 
     internal bool Exists(string path) => Find(path) is not null;
 
+    internal bool HasDirectory(string path) => _directories.ContainsKey(path);
+
     internal IEnumerable<string> List(string directory) => _directories.TryGetValue(directory, out var found)
         ? [.. found.Names.Keys.Select(name => Join(directory, name))]
         : [];
@@ -86,8 +88,7 @@ internal sealed class SimDisk
     {
         if (!_directories.ContainsKey(path))
         {
-            string parent = ParentOf(path);
-            MakeDirectory(parent);
+            MakeDirectory(ParentOf(path));
             Do(new DiskCall(DiskCallKind.MakeDirectory, path));
         }
     }
@@ -304,8 +305,8 @@ internal sealed class SimDisk
     /// <summary>Drops the files that have no name any more and cannot get one back.</summary>
     private void Forget()
     {
-        var named = _directories.Values.SelectMany(directory => directory.Files).ToHashSet();
-        foreach (int id in _files.Keys.Where(id => !named.Contains(_files[id])).ToList())
+        var named = _directories.Values.SelectMany(directory => directory.FileIds).ToHashSet();
+        foreach (int id in _files.Keys.Where(id => !named.Contains(id)).ToList())
         {
             _files.Remove(id);
         }

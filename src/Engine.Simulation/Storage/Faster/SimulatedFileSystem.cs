@@ -13,6 +13,8 @@ internal sealed class SimulatedFileSystem(SimDisk disk, SimulatedProcess process
 
     internal override bool Exists(string path) => Disk.Exists(path);
 
+    internal override bool DirectoryExists(string path) => Disk.HasDirectory(path);
+
     internal override IEnumerable<string> List(string directory) => Disk.List(directory);
 
     internal override long Length(SafeFileHandle file) => FileOf(file).Cached.Length;
