@@ -6,11 +6,14 @@ namespace Engine.Storage.Faster;
 
 /// <summary>The superblock's two copies in one file of 8 KiB, written one after the other, each synced before the
 /// next.</summary>
+/// <remarks>The copy that counts is never the first to be written over, and is durable before the other one is: however
+/// often a crash interrupts, it tears one copy at most.</remarks>
 internal sealed class SuperblockFile(FileSystemCalls files, string directory) : IDisposable
 {
     private const int CopyCount = 2;
 
     private SafeFileHandle? _file;
+    private int _first;
 
     internal string Path { get; } = System.IO.Path.Combine(directory, "superblock");
 
@@ -33,6 +36,7 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
             if (copy is not null && (newest is null || copy.Generation > newest.Generation))
             {
                 newest = copy;
+                _first = CopyCount - 1 - i;
             }
         }
 
@@ -51,10 +55,16 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
             Create(block);
         }
 
-        _file ??= files.Open(Path, FileMode.Open);
+        if (_file is null)
+        {
+            // What counts may be in the page cache only, left there by an owner that was killed.
+            _file = files.Open(Path, FileMode.Open);
+            files.SyncData(_file);
+        }
+
         for (int i = 0; i < CopyCount; i++)
         {
-            files.Write(_file, block, (long)i * Block.Size);
+            files.Write(_file, block, (long)(i ^ _first) * Block.Size);
             files.SyncData(_file);
             if (i == 0)
             {
