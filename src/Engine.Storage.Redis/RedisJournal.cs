@@ -33,6 +33,7 @@ public sealed class RedisJournal : IJournal
     private readonly HighMark _mark;
     private readonly SemaphoreSlim _lifeCycle = new(1, 1);
     private OwnerSession? _session;
+    private Acquisition? _acquisition;
     private bool _disposed;
 
     /// <summary>Describes a journal; nothing is connected before it is used.</summary>
@@ -72,8 +73,11 @@ public sealed class RedisJournal : IJournal
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return await new Acquisition(_options, _keys, _mark, _connector.Server)
+            _acquisition ??= new Acquisition(_options, _keys, _mark, _connector.Server);
+            var ownership = await _acquisition
                 .RunAsync(_side, _session, StartSession, cancellationToken).ConfigureAwait(false);
+            _acquisition = null;
+            return ownership;
         }
         finally
         {

@@ -3,12 +3,20 @@ using Engine.Storage.Redis.Connections;
 namespace Engine.Storage.Redis.Owning;
 
 /// <summary>Makes an owner: looks, judges, and takes the ownership if nothing has changed since it looked.</summary>
+/// <remarks>One that failed may have taken the ownership all the same, if its answer was lost: running it again finds
+/// that out by its nonce.</remarks>
 internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys, HighMark mark, string server)
 {
     private readonly Guid _nonce = Guid.NewGuid();
 
+    private string NonceText => _nonce.ToString("N");
+
     /// <summary>Takes the journal over from nobody, from an owner whose lease is over, or from
     /// <paramref name="former"/>, which is closed.</summary>
+    /// <param name="side">Makes the connection.</param>
+    /// <param name="former">The same object's session before this one.</param>
+    /// <param name="start">Given what was acquired.</param>
+    /// <param name="cancellationToken">Gives up; the lease may have been taken.</param>
     /// <exception cref="JournalLockedException">Another owner's lease is valid.</exception>
     internal async Task<JournalOwnership> RunAsync(
         SideConnection side,
@@ -35,16 +43,18 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
     private async Task<(OwnershipRecord Record, StoredJournal? Stored)> TakeAsync(
         IRedisConnection connection, string formerNonce)
     {
+        await RequireReplicasAsync(connection).ConfigureAwait(false);
         while (true)
         {
             var stored = await StoredJournal.ReadAsync(connection, keys).ConfigureAwait(false);
-            if (stored?.Nonce == _nonce.ToString("N"))
+            if (stored?.Nonce == NonceText)
             {
                 // An attempt whose answer was lost had gone through. What it wrote counts with the next sync.
-                var record = new OwnershipRecord(stored.Id, stored.Epoch, _nonce, options.LeaseDuration);
-                await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, record.RenewArguments)
+                var own = new OwnershipRecord(stored.Id, stored.Epoch, _nonce, options.LeaseDuration);
+                await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, own.RenewArguments)
                     .ConfigureAwait(false);
-                return await ConfirmAsync(connection, stored.Id, stored.Epoch, stored).ConfigureAwait(false);
+                await RequireReplicasAsync(connection).ConfigureAwait(false);
+                return (own, stored);
             }
 
             mark.Require(stored);
@@ -65,7 +75,7 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
                     stored is null ? [] : RedisText.Of(stored.Sequence),
                     RedisText.Of(formerNonce),
                     RedisText.Of(epoch),
-                    RedisText.Of(_nonce.ToString("N")),
+                    RedisText.Of(NonceText),
                     RedisText.Of((long)options.LeaseDuration.TotalMilliseconds),
                     RedisText.Of(options.OwnerAddress ?? ""),
                     RedisText.Of(id),
@@ -74,17 +84,20 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
             // Locked or changed meanwhile: the next look says by whom.
             if (RedisText.Read(answer[0]) == JournalScripts.Done)
             {
-                return await ConfirmAsync(connection, id, epoch, stored).ConfigureAwait(false);
+                // An epoch must not go back either: it counts when the replicas know it, too.
+                await RequireReplicasAsync(connection).ConfigureAwait(false);
+                return (new OwnershipRecord(id, epoch, _nonce, options.LeaseDuration), stored);
             }
         }
     }
 
-    /// <summary>Epochs must not go back either: they count as taken when the replicas know them, too.</summary>
-    private async Task<(OwnershipRecord Record, StoredJournal? Stored)> ConfirmAsync(
-        IRedisConnection connection, string id, long epoch, StoredJournal? stored) =>
-        await Replication.ProblemAsync(connection, options).ConfigureAwait(false) is { } tooFew
-            ? throw new RedisRefusedException($"Redis at {server}: {tooFew}.")
-            : (new OwnershipRecord(id, epoch, _nonce, options.LeaseDuration), stored);
+    private async Task RequireReplicasAsync(IRedisConnection connection)
+    {
+        if (await Replication.ProblemAsync(connection, options).ConfigureAwait(false) is { } tooFew)
+        {
+            throw new RedisRefusedException($"Redis at {server}: {tooFew}.");
+        }
+    }
 
     private JournalLockedException Locked(StoredJournal stored)
     {

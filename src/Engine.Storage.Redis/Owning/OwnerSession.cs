@@ -511,6 +511,12 @@ internal sealed class OwnerSession : IAsyncDisposable
     private void Fence(byte[]?[] answer)
     {
         string epoch = RedisText.Read(answer.ElementAtOrDefault(1));
+        if (epoch.Length == 0)
+        {
+            Fail(AppendStatus.Unknown, $"{_settings.Keys.Meta} is gone");
+            return;
+        }
+
         string owner = RedisText.Read(answer.ElementAtOrDefault(2));
         string by = owner.Length > 0 ? $" ({owner})" : "";
         Fail(AppendStatus.Fenced, $"epoch {_record.Epoch} is over, the owner's{by} is {epoch}");

@@ -15,6 +15,7 @@ internal sealed class LedgerLoad
     private readonly Channel<int> _acknowledged = Channel.CreateUnbounded<int>();
     private readonly Random _random = new(5);
     private Task _running = Task.CompletedTask;
+    private Task<int>? _next;
     private int _sent;
     private int _durable;
 
@@ -37,9 +38,19 @@ internal sealed class LedgerLoad
     {
         for (int i = 0; i < count; i++)
         {
-            var next = _acknowledged.Reader.ReadAsync().AsTask();
+            var next = _next ?? NextAsync();
+            _next = null;
             bool isNext = await Task.WhenAny(next, Task.Delay(RedisJournals.Patience)) == next;
             Assert.True(isNext, $"Nothing is acknowledged any more after {Durable} of {_sent}: {Failure}.");
+        }
+    }
+
+    /// <summary>Returns when half a second has passed without an acknowledgement.</summary>
+    internal async Task UntilNothingMovesAsync()
+    {
+        while (await Task.WhenAny(_next ??= NextAsync(), Task.Delay(TimeSpan.FromSeconds(0.5))) == _next)
+        {
+            _next = null;
         }
     }
 
@@ -57,6 +68,8 @@ internal sealed class LedgerLoad
         Assert.Equal(
             Enumerable.Range(1, stored.Count), stored.Select(text => int.Parse(text.Split(' ')[0], CultureInfo.InvariantCulture)));
     }
+
+    private Task<int> NextAsync() => _acknowledged.Reader.ReadAsync().AsTask();
 
     private async Task RunAsync(JournalWriter writer)
     {

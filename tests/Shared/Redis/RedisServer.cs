@@ -131,6 +131,16 @@ internal sealed partial class RedisServer : IAsyncDisposable
     internal async Task<string> CommandAsync(params string[] command) =>
         (await ExchangeAsync(command)).Split("\r\n")[0];
 
+    /// <summary>Sends one command whose answer is a single text, and returns it.</summary>
+    internal async Task<string?> QueryAsync(params string[] command) =>
+        (await ExchangeAsync(command)).Split("\r\n", 3) is [['$', not '-', ..], var text, ..] ? text : null;
+
+    /// <summary>Sends one command whose answer is a list of texts, and returns it.</summary>
+    internal async Task<string[]> QueryListAsync(params string[] command) =>
+        [.. (await ExchangeAsync(command)).Split("\r\n").Where(static (_, i) => i >= 2 && i % 2 == 0)];
+
+    internal async Task<string> InfoAsync(string section) => await ExchangeAsync(["INFO", section]);
+
     public ValueTask DisposeAsync()
     {
         Kill();
