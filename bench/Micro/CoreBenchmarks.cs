@@ -14,6 +14,7 @@ public class CoreBenchmarks
 {
     private const int CyclesPerBatch = 300;
     private readonly RunOutcome _done = new RunOutcome.Completed();
+    private readonly RunLease[] _leases = new RunLease[CyclesPerBatch];
     private readonly BatchWriter _writer = new();
     private readonly Workload _workload = new(limited: true);
     private EngineCore _core = null!;
@@ -63,7 +64,7 @@ public class CoreBenchmarks
             Submit();
         }
 
-        Span<RunLease> leases = stackalloc RunLease[CyclesPerBatch];
+        Span<RunLease> leases = _leases;
         for (int i = 0; i < CyclesPerBatch; i++)
         {
             Job job = Claiming.Decide(_core, _types, epoch: 1) ?? throw new InvalidOperationException("Nothing runs.");

@@ -16,22 +16,25 @@ internal sealed class Workload
     private readonly JobRequest[] _requests;
     private long _next;
 
+    /// <remarks>Equal requests are one object: a caller's request is warm in its cache, and 65,536 of them made beforehand
+    /// would not be.</remarks>
     /// <param name="limited">With projects and a named resource, or with the users' slots only, which always count.</param>
     internal Workload(bool limited)
     {
         byte[] payload = """{"prompt":"a landing page"}"""u8.ToArray();
+        string[] resources = limited ? [Resource] : [];
+        var distinct = new JobRequest?[Users * 2];
         _requests = new JobRequest[RequestCount];
         for (int i = 0; i < RequestCount; i++)
         {
             int user = (int)(((ulong)i * Step >> 33) % Users);
-            string userId = string.Create(CultureInfo.InvariantCulture, $"user-{user}");
-            _requests[i] = new JobRequest
+            _requests[i] = distinct[(user * 2) + (i & 1)] ??= new JobRequest
             {
                 Type = JobType,
-                UserId = userId,
+                UserId = string.Create(CultureInfo.InvariantCulture, $"user-{user}"),
                 Tier = TierOf(user),
-                ProjectId = limited ? string.Create(CultureInfo.InvariantCulture, $"{userId}-{i & 1}") : null,
-                Resources = limited ? [Resource] : [],
+                ProjectId = limited ? string.Create(CultureInfo.InvariantCulture, $"user-{user}-{i & 1}") : null,
+                Resources = resources,
                 Payload = payload,
             };
         }

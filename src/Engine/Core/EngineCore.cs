@@ -122,11 +122,20 @@ internal sealed class EngineCore
     }
 
     /// <summary>The job whose open run the lease is for, or null when that run is over (L5).</summary>
-    internal Job? HolderOf(in RunLease lease) =>
-        State.Jobs.TryGetValue(lease.JobId, out var job)
-        && job.State == JobState.Running && job.Runs == lease.Run && job.RunEpoch == lease.Epoch
-            ? job
-            : null;
+    internal Job? HolderOf(in RunLease lease)
+    {
+        // The hint may be another engine's job, or stand for another job by now: it counts only if it runs here.
+        var job = lease.Hint as Job;
+        if (job is null || job.Id != lease.JobId || !State.Leases.Contains(job))
+        {
+            State.Jobs.TryGetValue(lease.JobId, out job);
+        }
+
+        return job is not null
+            && job.State == JobState.Running && job.Runs == lease.Run && job.RunEpoch == lease.Epoch
+                ? job
+                : null;
+    }
 
     /// <summary>A job by id, if it is the user's; null as user sees every job (LA-21).</summary>
     internal Job? Find(JobId id, string? userId) =>

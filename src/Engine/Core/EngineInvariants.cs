@@ -243,7 +243,9 @@ internal static class EngineInvariants
         foreach (var project in state.Projects.Values)
         {
             int count = jobs.Count(job => ReferenceEquals(job.Project, project));
-            Require(count == project.JobCount && count > 0, $"project {project.Id} knows its jobs");
+            var lanes = state.Lanes.Where(lane => ReferenceEquals(lane.Project, project)).ToList();
+            Require(count > 0 && count == lanes.Sum(lane => lane.References) && lanes.Count == project.LaneCount,
+                $"project {project.Id} knows its lanes");
         }
 
         Require(jobs.All(job => state.Users.TryGetValue(job.User.Id, out var user) && ReferenceEquals(user, job.User)),

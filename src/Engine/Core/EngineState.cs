@@ -14,7 +14,7 @@ internal sealed class EngineState
     private SlotHold? _spareHolds;
     private int _numbers;
 
-    internal Dictionary<JobId, Job> Jobs { get; } = [];
+    internal JobTable Jobs { get; } = new();
 
     internal Dictionary<string, UserAccount> Users { get; } = new(StringComparer.Ordinal);
 
@@ -127,6 +127,7 @@ internal sealed class EngineState
             if (project is not null)
             {
                 limits.Add(project.Slots);
+                project.LaneCount++;
             }
 
             limits.AddRange(set?.Limits ?? []);
@@ -168,15 +169,9 @@ internal sealed class EngineState
         Ended.Remove(job);
         Jobs.Remove(job.Id);
         ForgetOfUser(job);
-        if (job.Project is { } project && --project.JobCount == 0)
-        {
-            Projects.Remove(project.Id);
-        }
-
         if (--job.Lane.References == 0)
         {
-            _lanes.Remove(job.Lane.Key);
-            job.User.Recent.Forget(job.Lane);
+            Forget(job.Lane);
         }
 
         const int MaxSpareJobs = 100_000;
@@ -210,6 +205,16 @@ internal sealed class EngineState
     /// is.</summary>
     internal bool Knows(UserAccount user) =>
         Users.TryGetValue(user.Id, out var current) && ReferenceEquals(current, user);
+
+    private void Forget(Lane lane)
+    {
+        _lanes.Remove(lane.Key);
+        lane.Owner!.Recent.Forget(lane);
+        if (lane.Project is { } project && --project.LaneCount == 0)
+        {
+            Projects.Remove(project.Id);
+        }
+    }
 
     private void ForgetOfUser(Job job)
     {

@@ -99,7 +99,9 @@ internal sealed class Project(string id, int number, UserAccount owner)
 
     internal Limit Slots { get; } = new(LimitKind.Project, id);
 
-    internal int JobCount;
+    /// <summary>Lanes of its kept jobs: counted there, so that no job that comes or goes has to look at its
+    /// project.</summary>
+    internal int LaneCount;
 }
 
 /// <summary>A set of resources that jobs need together, by name in ordinal order.</summary>

@@ -4,9 +4,9 @@ namespace Engine.Core;
 
 /// <summary>What the core keeps of a job. Changed by <see cref="EngineCore.Apply"/> only.</summary>
 /// <remarks>
-/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once) and in two lists (all
-/// live or all ended jobs; its user's jobs), because a million waiting jobs should cost a few hundred bytes each and
-/// nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
+/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once) and in three lists (all
+/// live or all ended jobs; its lane's jobs; its user's jobs), because a million waiting jobs should cost a few hundred
+/// bytes each and nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
 /// </remarks>
 internal sealed class Job : HeapNode
 {
@@ -57,6 +57,8 @@ internal sealed class Job : HeapNode
     internal SlotHold? Holds;
     internal Job? Previous;
     internal Job? Next;
+    internal Job? PreviousInLane;
+    internal Job? NextInLane;
     internal Job? PreviousOfUser;
     internal Job? NextOfUser;
 
@@ -67,7 +69,7 @@ internal sealed class Job : HeapNode
 
     internal TierEntry Tier => Lane.Tier;
 
-    internal RunLease Lease => new(Id, Runs, RunEpoch);
+    internal RunLease Lease => new(Id, Runs, RunEpoch) { Hint = this };
 
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;
@@ -94,7 +96,7 @@ internal sealed class Job : HeapNode
         StageIndex = NoStage;
         Progress = -1;
         CancelRequested = IsOverdue = false;
-        Previous = Next = PreviousOfUser = NextOfUser = null;
+        Previous = Next = PreviousInLane = NextInLane = PreviousOfUser = NextOfUser = null;
     }
 }
 

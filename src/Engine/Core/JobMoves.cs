@@ -36,7 +36,7 @@ internal static class JobMoves
 
     private static void Link(EngineState state, Job job)
     {
-        state.Jobs.Add(job.Id, job);
+        state.Jobs.Add(job);
         job.Lane.References++;
         job.NextOfUser = job.User.NewestJob;
         if (job.User.NewestJob is { } newest)
@@ -46,10 +46,6 @@ internal static class JobMoves
 
         job.User.NewestJob = job;
         job.User.JobCount++;
-        if (job.Project is { } project)
-        {
-            project.JobCount++;
-        }
     }
 
     internal static void Move(EngineState state, Job job, JobState to)

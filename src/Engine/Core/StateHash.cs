@@ -102,13 +102,14 @@ internal struct StateHash
 
     private void AddProjects(EngineState state)
     {
+        var jobs = state.Lanes.Where(lane => lane.Project is not null).ToLookup(lane => lane.Project);
         ulong sum = 0;
         foreach (var project in state.Projects.Values)
         {
             var hash = new StateHash();
             hash.Add(project.Id);
             hash.Add(project.Owner.Id);
-            hash.Add(project.JobCount);
+            hash.Add(jobs[project].Sum(lane => lane.References));
             sum += hash._digest;
         }
 

@@ -5,7 +5,18 @@ namespace Engine;
 /// <param name="JobId">Which job.</param>
 /// <param name="Run">Which attempt, from 1.</param>
 /// <param name="Epoch">The journal epoch in which the run was started.</param>
-public readonly record struct RunLease(JobId JobId, int Run, long Epoch);
+public readonly record struct RunLease(JobId JobId, int Run, long Epoch)
+{
+    /// <summary>What the engine that gave the lease knows the job by, to be spared a search; never trusted, and no part
+    /// of what the lease says.</summary>
+    internal object? Hint { get; init; }
+
+    /// <summary>Whether both are the right to the same run.</summary>
+    public bool Equals(RunLease other) => JobId == other.JobId && Run == other.Run && Epoch == other.Epoch;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => unchecked((((JobId.GetHashCode() * 397) ^ Run) * 397) ^ Epoch.GetHashCode());
+}
 
 /// <summary>A run to be worked on, as a claim hands it out.</summary>
 public sealed record ClaimedRun

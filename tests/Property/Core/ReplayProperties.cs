@@ -46,8 +46,8 @@ public sealed class ReplayProperties(ITestOutputHelper output)
     {
         string[] derived =
         [
-            "Key", "IsOverdue", "HeapIndex", "Holds", "Previous", "Next", "PreviousOfUser", "NextOfUser",
-            "User", "Project", "Lane", "Details", "Id",
+            "Key", "IsOverdue", "HeapIndex", "Holds", "Previous", "Next", "PreviousInLane", "NextInLane",
+            "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
         ];
         var fields = typeof(Job).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
             .Where(field => !derived.Contains(field.Name))

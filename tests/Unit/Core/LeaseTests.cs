@@ -1,3 +1,5 @@
+using Engine.Storage;
+
 namespace Engine.Tests.Core;
 
 /// <summary>Runs are leased: a dead worker's run ends by itself, a stale one changes nothing (DA-7, DA-13, DA-15, L4, L5).</summary>
@@ -122,6 +124,54 @@ public sealed class LeaseTests
 
         Assert.Equal(before, Describe.Job(await engine.ViewAsync(id)));
         Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.HeartbeatAsync(current.Lease));
+    }
+
+    [Fact]
+    public async Task A_lease_of_an_engine_that_is_gone_means_nothing_to_the_next_one()
+    {
+        var journal = new MemoryJournal();
+        RunLease old;
+        await using (var first = await TestEngine.StartAsync(journal: journal))
+        {
+            await first.SubmitQueuedAsync();
+            old = (await first.ClaimOneAsync()).Lease;
+        }
+
+        await using var second = await TestEngine.StartAsync(journal: journal);
+        var again = (await second.ClaimOneAsync()).Lease;
+
+        Assert.Equal((old.JobId, 2), (again.JobId, again.Run));
+        Assert.Equal(LeaseAnswer.LeaseLost, await second.Engine.HeartbeatAsync(old));
+        Assert.Equal(LeaseAnswer.LeaseLost, await second.Engine.EndRunAsync(old, new RunOutcome.Completed()));
+        Assert.Equal(LeaseAnswer.Accepted, await second.Engine.EndRunAsync(again, new RunOutcome.Completed()));
+    }
+
+    [Fact]
+    public async Task A_lease_is_what_it_says_wherever_it_comes_from()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        await engine.SubmitQueuedAsync();
+        var lease = (await engine.ClaimOneAsync()).Lease;
+        var received = new RunLease(lease.JobId, lease.Run, lease.Epoch);
+
+        Assert.Equal((lease, lease.GetHashCode(), lease.ToString()), (received, received.GetHashCode(), received.ToString()));
+        Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.HeartbeatAsync(received));
+        Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.EndRunAsync(received, new RunOutcome.Completed()));
+        Assert.Equal(LeaseAnswer.LeaseLost, await engine.Engine.EndRunAsync(lease, new RunOutcome.Completed()));
+    }
+
+    [Fact]
+    public async Task A_lease_of_a_forgotten_job_does_not_reach_the_job_that_took_its_memory()
+    {
+        await using var engine = await TestEngine.StartAsync(options => options.RetentionCount = 0);
+        await engine.SubmitQueuedAsync();
+        var old = (await engine.ClaimOneAsync()).Lease;
+        Assert.Equal(LeaseAnswer.Accepted, await engine.Engine.EndRunAsync(old, new RunOutcome.Completed()));
+        var id = await engine.SubmitQueuedAsync();
+        await engine.ClaimOneAsync();
+
+        Assert.Equal(LeaseAnswer.LeaseLost, await engine.Engine.EndRunAsync(old, new RunOutcome.Completed()));
+        Assert.Equal(JobState.Running, (await engine.ViewAsync(id)).State);
     }
 
     [Fact]

@@ -62,6 +62,10 @@ internal sealed class IndexedHeap<T>
         Sift(node.HeapIndex, key, node);
     }
 
+    /// <summary>Whether the node is in this heap.</summary>
+    internal bool Contains(T node) =>
+        (uint)node.HeapIndex < (uint)Count && ReferenceEquals(_nodes[node.HeapIndex].Node, node);
+
     /// <summary>The members in no particular, but reproducible, order.</summary>
     internal ReadOnlySpan<(OrderKey Key, T Node)> Unordered => _nodes.AsSpan(0, Count);
 

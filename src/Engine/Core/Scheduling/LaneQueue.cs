@@ -2,40 +2,36 @@ namespace Engine.Core.Scheduling;
 
 /// <summary>The waiting jobs of one lane, in the order of their keys.</summary>
 /// <remarks>
-/// Jobs of a lane mostly come in order: those lie in a row, where entering, leading and leaving touch no other job.
-/// With a heap alone, each job that leaves moves a few others, which with a million waiting jobs are far away. A job
-/// that comes out of order (a higher priority, an old place) goes to a heap beside the row. One that is taken from the
-/// middle of the row leaves a gap. Everything is O(log n).
+/// Jobs of a lane mostly come in order: those are linked through themselves, where entering, leading and leaving touch
+/// at most a neighbour. With a heap alone, each job that leaves moves a few others, which with a million waiting jobs
+/// are far away. A job that comes out of order (a higher priority, an old place) goes to a heap beside the row.
+/// Everything is O(log n).
 /// </remarks>
 internal sealed class LaneQueue
 {
-    // A ring: its length is a power of two.
-    private (OrderKey Key, Job? Job)[] _row = new (OrderKey, Job?)[2];
-    private int _head;
+    private Job? _first;
+    private Job? _last;
+    private OrderKey _firstKey;
+    private OrderKey _lastKey;
     private int _length;
-    private int _gaps;
     private IndexedHeap<Job>? _others;
 
-    internal int Count => _length - _gaps + (_others?.Count ?? 0);
+    internal int Count => _length + (_others?.Count ?? 0);
 
     /// <summary>The job with the lowest key. There is one.</summary>
-    internal Job First => IsRowNext ? _row[_head].Job! : _others!.First;
+    internal Job First => IsRowNext ? _first! : _others!.First;
 
     /// <summary>The lowest key. There is one.</summary>
-    internal OrderKey FirstKey => IsRowNext ? _row[_head].Key : _others!.FirstKey;
+    internal OrderKey FirstKey => IsRowNext ? _firstKey : _others!.FirstKey;
 
     /// <summary>The jobs with their keys, in no particular order.</summary>
     internal IEnumerable<(OrderKey Key, Job Job)> Members
     {
         get
         {
-            for (int i = 0; i < _length; i++)
+            for (var job = _first; job is not null; job = job.NextInLane)
             {
-                var (key, job) = At(i);
-                if (job is not null)
-                {
-                    yield return (key, job);
-                }
+                yield return (job.Key, job);
             }
 
             for (int i = 0; i < (_others?.Count ?? 0); i++)
@@ -45,23 +41,27 @@ internal sealed class LaneQueue
         }
     }
 
-    // The row never begins with a gap.
-    private bool IsRowNext => _length > 0 && (_others is not { Count: > 0 } || _row[_head].Key < _others.FirstKey);
+    private bool IsRowNext => _first is not null && (_others is not { Count: > 0 } || _firstKey < _others.FirstKey);
 
     internal void Add(OrderKey key, Job job)
     {
-        if (_length > 0 && !(At(_length - 1).Key < key))
+        if (_last is not { } last)
+        {
+            (_first, _firstKey) = (job, key);
+        }
+        else if (_lastKey < key)
+        {
+            last.NextInLane = job;
+            job.PreviousInLane = last;
+        }
+        else
         {
             (_others ??= new IndexedHeap<Job>(2)).Add(key, job);
             return;
         }
 
-        if (_length == _row.Length)
-        {
-            Grow();
-        }
-
-        At(_length++) = (key, job);
+        (_last, _lastKey) = (job, key);
+        _length++;
     }
 
     /// <summary>Takes a job out. It is in, and its key is the one it came with.</summary>
@@ -73,88 +73,28 @@ internal sealed class LaneQueue
             return;
         }
 
-        int index = IndexOf(job.Key);
-        Invariant.Holds(index >= 0 && ReferenceEquals(At(index).Job, job));
-        At(index).Job = null;
-        _gaps++;
-        if (index == 0)
+        var (previous, next) = (job.PreviousInLane, job.NextInLane);
+        if (previous is null)
         {
-            SkipGaps();
+            Invariant.Holds(ReferenceEquals(_first, job));
+            (_first, _firstKey) = (next, next?.Key ?? default);
         }
-        else if (_gaps > 8 && _gaps > _length / 2)
+        else
         {
-            CloseGaps();
-        }
-    }
-
-    private ref (OrderKey Key, Job? Job) At(int index) => ref _row[(_head + index) & (_row.Length - 1)];
-
-    private int IndexOf(OrderKey key)
-    {
-        int low = 0;
-        int high = _length - 1;
-        while (low <= high)
-        {
-            int middle = (low + high) >>> 1;
-            var found = At(middle).Key;
-            if (found == key)
-            {
-                return middle;
-            }
-
-            if (found < key)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle - 1;
-            }
+            previous.NextInLane = next;
         }
 
-        return -1;
-    }
-
-    private void SkipGaps()
-    {
-        while (_length > 0 && At(0).Job is null)
+        if (next is null)
         {
-            At(0) = default;
-            _head = (_head + 1) & (_row.Length - 1);
-            _length--;
-            _gaps--;
+            Invariant.Holds(ReferenceEquals(_last, job));
+            (_last, _lastKey) = (previous, previous?.Key ?? default);
         }
-    }
-
-    private void CloseGaps()
-    {
-        int kept = 0;
-        for (int i = 0; i < _length; i++)
+        else
         {
-            if (At(i).Job is not null)
-            {
-                At(kept++) = At(i);
-            }
+            next.PreviousInLane = previous;
         }
 
-        for (int i = kept; i < _length; i++)
-        {
-            At(i) = default;
-        }
-
-        _length = kept;
-        _gaps = 0;
-    }
-
-    private void Grow()
-    {
-        var row = new (OrderKey, Job?)[_row.Length * 2];
-        for (int i = 0; i < _length; i++)
-        {
-            row[i] = At(i);
-        }
-
-        _row = row;
-        _head = 0;
+        job.PreviousInLane = job.NextInLane = null;
+        _length--;
     }
 }

@@ -41,15 +41,19 @@ internal struct RecentLanes
 
     private readonly struct Memo(EngineSettings settings, Lane lane, string[]? resources)
     {
+        // Names beside the lane, so that one that does not fit is not looked at.
         private readonly EngineSettings? _settings = settings;
+        private readonly string? _project = lane.Project?.Id;
+        private readonly string _type = lane.Type.Name;
+        private readonly string _tier = lane.Tier.Name;
 
         internal Lane? Lane { get; } = lane;
 
         internal bool Fits(EngineSettings settings, string type, string? tier, string? project, string[]? asked) =>
             ReferenceEquals(_settings, settings)
-            && Lane!.Project?.Id == project
-            && Lane.Type.Name == type
-            && Lane.Tier.Name == tier
+            && _project == project
+            && _type == type
+            && _tier == tier
             && (asked ?? []).AsSpan().SequenceEqual(resources);
     }
 }

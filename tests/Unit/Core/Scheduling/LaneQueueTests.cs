@@ -59,10 +59,7 @@ public sealed class LaneQueueTests
         Job[] jobs = [.. Enumerable.Range(1, 64).Select(i => new Job { Key = new OrderKey(1, (ulong)i) })];
         PassThrough(queue, jobs);
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        PassThrough(queue, jobs);
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() => PassThrough(queue, jobs)));
     }
 
     [Fact]

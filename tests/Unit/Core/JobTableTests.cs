@@ -1,0 +1,106 @@
+using Engine.Core;
+
+namespace Engine.Tests.Core;
+
+public sealed class JobTableTests
+{
+    [Theory]
+    [InlineData(1, 10)]
+    [InlineData(2, 300)]
+    [InlineData(3, 5_000)]
+    public void Holds_what_a_dictionary_holds_whatever_comes_and_goes(ulong seed, int about)
+    {
+        var table = new JobTable();
+        var model = new Dictionary<JobId, Job>();
+        var ids = new List<JobId>();
+        for (int step = 0; step < 40_000; step++)
+        {
+            seed = (seed * 6364136223846793005) + 1442695040888963407;
+            uint dice = (uint)(seed >> 33);
+            bool grows = (step / about % 3) != 2;
+            if (ids.Count == 0 || dice % 100 < (grows ? 60 : 35))
+            {
+                // Many of one millisecond, as a busy engine makes them.
+                var job = new Job { Id = JobId.New(1_790_000_000_000 + (step / 500), 0, (ulong)step) };
+                table.Add(job);
+                model.Add(job.Id, job);
+                ids.Add(job.Id);
+            }
+            else
+            {
+                int index = (int)(dice / 100 % ids.Count);
+                var id = ids[index];
+                ids[index] = ids[^1];
+                ids.RemoveAt(ids.Count - 1);
+                table.Remove(id);
+                model.Remove(id);
+                Assert.False(table.TryGetValue(id, out _));
+            }
+
+            if (ids.Count > 0)
+            {
+                var some = ids[(int)(dice / 7 % ids.Count)];
+                Assert.Same(model[some], table[some]);
+            }
+
+            Assert.Equal(model.Count, table.Count);
+        }
+
+        Assert.All(ids, id => Assert.Same(model[id], table[id]));
+        Assert.Equal(model.Keys.Order(), table.Keys.Order());
+    }
+
+    [Fact]
+    public void Finds_all_again_where_ids_were_chosen_to_collide()
+    {
+        // Ids that differ in a few bits only, as a caller may choose them.
+        var table = new JobTable();
+        Job[] jobs = [.. Enumerable.Range(0, 20_000).Select(i => new Job { Id = new JobId(new Guid(i << 12, 0, 0, new byte[8])) })];
+        foreach (var job in jobs)
+        {
+            table.Add(job);
+        }
+
+        foreach (var job in jobs.Where((_, i) => i % 2 == 0))
+        {
+            table.Remove(job.Id);
+        }
+
+        Assert.All(jobs.Where((_, i) => i % 2 == 0), job => Assert.False(table.ContainsKey(job.Id)));
+        Assert.All(jobs.Where((_, i) => i % 2 == 1), job => Assert.Same(job, table[job.Id]));
+    }
+
+    [Fact]
+    public void Refuses_an_id_twice_and_a_removal_of_nothing()
+    {
+        var table = new JobTable();
+        var job = new Job { Id = JobId.New(1, 0, 1) };
+        table.Add(job);
+
+        Assert.Throws<InvariantViolationException>(() => table.Add(new Job { Id = job.Id }));
+        Assert.Throws<InvariantViolationException>(() => table.Remove(JobId.New(1, 0, 2)));
+        Assert.Same(job, Assert.Single(table.Values));
+        Assert.Throws<KeyNotFoundException>(() => table[JobId.New(1, 0, 2)]);
+    }
+
+    [Fact]
+    public void Makes_room_once_when_it_is_told_how_much_is_coming()
+    {
+        var table = new JobTable();
+        table.EnsureCapacity(1_000);
+        Job[] jobs = [.. Enumerable.Range(0, 1_000).Select(i => new Job { Id = JobId.New(1, 0, (ulong)i) })];
+
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            foreach (var job in jobs)
+            {
+                table.Add(job);
+            }
+
+            foreach (var job in jobs)
+            {
+                table.Remove(job.Id);
+            }
+        }));
+    }
+}
