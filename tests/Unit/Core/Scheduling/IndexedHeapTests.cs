@@ -186,11 +186,8 @@ public class IndexedHeapTests
         Item[] items = [.. Enumerable.Range(0, 1_000).Select(_ => new Item())];
         ulong sequence = 0;
         Turn();
-        long before = GC.GetAllocatedBytesForCurrentThread();
 
-        Turn();
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(Turn));
 
         void Turn()
         {

@@ -257,7 +257,6 @@ public class PositionIndexTests
     public void Allocates_nothing_at_a_steady_size()
     {
         const int Depth = 20_000;
-        const int Rounds = 3;
         var index = new PositionIndex();
         ulong sequence = 0;
         ulong oldest = 0;
@@ -268,13 +267,8 @@ public class PositionIndexTests
 
         // Once to fill the list of unused nodes; then the queue goes up and down, and turns over entirely.
         Turn();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < Rounds; i++)
-        {
-            Turn();
-        }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(Turn));
 
         void Turn()
         {
