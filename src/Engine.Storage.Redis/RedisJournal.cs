@@ -20,7 +20,7 @@ namespace Engine.Storage.Redis;
 /// <para>A log that ends earlier than this object saw it end is refused: it was restored from a backup, or a replica that
 /// lacked the end was promoted.</para>
 /// </remarks>
-public sealed class RedisJournal : IJournal
+public sealed class RedisJournal : ILeasedJournal
 {
     private readonly RedisJournalOptions _options;
     private readonly IRedisConnector _connector;
@@ -65,6 +65,13 @@ public sealed class RedisJournal : IJournal
     public Durability Durability => _options.Durability;
 
     /// <inheritdoc/>
+    public bool HoldsLease => Volatile.Read(ref _session) is { Lease.Holds: true };
+
+    /// <inheritdoc/>
+    public Task<AppendResult> OwnershipEnded => Volatile.Read(ref _session)?.Lease.Ended
+        ?? throw new InvalidOperationException("The journal was not acquired yet.");
+
+    /// <inheritdoc/>
     /// <exception cref="JournalException">Redis cannot be reached within <see
     /// cref="RedisJournalOptions.OutageTimeout"/>, or is not set up to keep what it acknowledges.</exception>
     public async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
@@ -73,7 +80,7 @@ public sealed class RedisJournal : IJournal
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            _acquisition ??= new Acquisition(_options, _keys, _mark, _connector.Server);
+            _acquisition ??= new Acquisition(_options, _keys, _mark, _connector.Server, _time);
             var ownership = await _acquisition
                 .RunAsync(_side, _session, StartSession, cancellationToken).ConfigureAwait(false);
             _acquisition = null;
@@ -84,10 +91,11 @@ public sealed class RedisJournal : IJournal
             _lifeCycle.Release();
         }
 
-        void StartSession(OwnershipRecord record, (long Sequence, uint Checksum) end, IRedisConnection connection)
+        void StartSession(
+            OwnershipRecord record, (long Sequence, uint Checksum) end, IRedisConnection connection, long askedAt)
         {
             var settings = new SessionSettings(_options, _keys, ConnectAsync, _mark.Raise, _time, _logger);
-            Volatile.Write(ref _session, new OwnerSession(settings, record, end, connection));
+            Volatile.Write(ref _session, new OwnerSession(settings, record, end, connection, askedAt));
             _logger.Acquired(_keys.Meta, _connector.Server, record.Epoch, end.Sequence);
         }
     }

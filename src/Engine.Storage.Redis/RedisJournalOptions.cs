@@ -57,6 +57,11 @@ public sealed class RedisJournalOptions
     /// <value>Null, and nothing is published; at most 1,000 characters.</value>
     public string? OwnerAddress { get; set; }
 
+    /// <summary>Asked for the address when the journal is acquired: for a host that knows where it listens only once it
+    /// does.</summary>
+    /// <value>Null, or an answer of null: <see cref="OwnerAddress"/> is published.</value>
+    public Func<string?>? CurrentOwnerAddress { get; set; }
+
     /// <summary>Whether a text is a connection to one server: see <see cref="Connection"/>.</summary>
     public static bool IsConnection(string? connection)
     {

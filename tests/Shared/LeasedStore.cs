@@ -82,7 +82,9 @@ internal sealed class LeasedJournal : ILeasedJournal
 {
     private readonly LeasedStore _store;
     private readonly Func<string?> _address;
-    private readonly TaskCompletionSource _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<AppendResult> _ended =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private readonly ITimer _renewal;
     private long _heldUntil = long.MinValue;
     private volatile bool _isPaused;
@@ -101,7 +103,7 @@ internal sealed class LeasedJournal : ILeasedJournal
 
     public bool HoldsLease => _store.Now() < Volatile.Read(ref _heldUntil);
 
-    public Task LeaseLost => _lost.Task;
+    public Task<AppendResult> OwnershipEnded => _ended.Task;
 
     /// <summary>How often the store was asked for.</summary>
     internal int Attempts { get; private set; }
@@ -179,7 +181,7 @@ internal sealed class LeasedJournal : ILeasedJournal
         }
         else
         {
-            _lost.TrySetResult();
+            _ended.TrySetResult(new AppendResult(AppendStatus.Fenced, "somebody else owns the store"));
         }
     }
 }

@@ -35,8 +35,5 @@ internal static class RedisKeys
         Setting.Integer("Redis:Replicas", 0, 0, 16,
             "With `JournalDurability` `Replicated`: how many replicas have what is acknowledged (`WAIT`).",
             (s, _, value) => s.Redis.Replicas = value),
-        Setting.Text("Redis:OwnerAddress", null, 1_000,
-            "With `Journal` `Redis`: where this host's callers reach it, published for hosts that stand by.",
-            (s, _, value) => s.Redis.OwnerAddress = value),
     ];
 }

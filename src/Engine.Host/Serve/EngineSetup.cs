@@ -79,7 +79,7 @@ internal static class EngineSetup
                 });
                 break;
             case JournalKind.Redis:
-                engine.UseRedisJournal(settings.Redis.Connection, options => Copy(settings, options));
+                engine.UseRedisJournal(settings.Redis.Connection, options => Copy(settings, address, options));
                 break;
         }
     }
@@ -93,14 +93,14 @@ internal static class EngineSetup
             null => throw new InvalidOperationException($"Nothing serves '{type.Type.Name}'."),
         };
 
-    private static void Copy(HostSettings from, RedisJournalOptions to)
+    private static void Copy(HostSettings from, AdvertisedAddress? address, RedisJournalOptions to)
     {
         to.Namespace = from.Redis.Namespace;
         to.LeaseDuration = from.Redis.LeaseDuration;
         to.CommandTimeout = from.Redis.CommandTimeout;
         to.OutageTimeout = from.Redis.OutageTimeout;
         to.Replicas = from.Redis.Replicas;
-        to.OwnerAddress = from.Redis.OwnerAddress;
+        to.CurrentOwnerAddress = () => address?.Value;
         to.Durability = from.JournalDurability switch
         {
             JournalDurability.Synced => Durability.Synced,

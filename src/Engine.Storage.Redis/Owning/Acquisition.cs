@@ -5,9 +5,11 @@ namespace Engine.Storage.Redis.Owning;
 /// <summary>Makes an owner: looks, judges, and takes the ownership if nothing has changed since it looked.</summary>
 /// <remarks>One that failed may have taken the ownership all the same, if its answer was lost: running it again finds
 /// that out by its nonce.</remarks>
-internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys, HighMark mark, string server)
+internal sealed class Acquisition(
+    RedisJournalOptions options, JournalKeys keys, HighMark mark, string server, TimeProvider time)
 {
     private readonly Guid _nonce = Guid.NewGuid();
+    private long _askedAt;
 
     private string NonceText => _nonce.ToString("N");
 
@@ -21,7 +23,7 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
     internal async Task<JournalOwnership> RunAsync(
         SideConnection side,
         OwnerSession? former,
-        Action<OwnershipRecord, (long Sequence, uint Checksum), IRedisConnection> start,
+        Action<OwnershipRecord, (long Sequence, uint Checksum), IRedisConnection, long> start,
         CancellationToken cancellationToken)
     {
         string formerNonce = former?.Record.NonceText ?? "";
@@ -36,7 +38,7 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
             connection => TakeAsync(connection, formerNonce), cancellationToken).ConfigureAwait(false);
         var end = (stored?.Sequence ?? 0, stored?.Checksum ?? 0u);
         mark.Raise(record.Id, record.Epoch, end);
-        start(record, end, connection);
+        start(record, end, connection, _askedAt);
         return new JournalOwnership(record.Epoch, record.Nonce, end.Item1, end.Item2);
     }
 
@@ -51,6 +53,7 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
             {
                 // An attempt whose answer was lost had gone through. What it wrote counts with the next sync.
                 var own = new OwnershipRecord(stored.Id, stored.Epoch, _nonce, options.LeaseDuration);
+                _askedAt = time.GetTimestamp();
                 await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, own.RenewArguments)
                     .ConfigureAwait(false);
                 await RequireReplicasAsync(connection).ConfigureAwait(false);
@@ -66,6 +69,7 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
 
             string id = stored?.Id ?? Guid.NewGuid().ToString("N");
             long epoch = (stored?.Epoch ?? 0) + 1;
+            _askedAt = time.GetTimestamp();
             var answer = await connection.EvaluateAsync(
                 JournalScripts.Acquire,
                 keys.MetaAndLog,
@@ -77,7 +81,7 @@ internal sealed class Acquisition(RedisJournalOptions options, JournalKeys keys,
                     RedisText.Of(epoch),
                     RedisText.Of(NonceText),
                     RedisText.Of((long)options.LeaseDuration.TotalMilliseconds),
-                    RedisText.Of(options.OwnerAddress ?? ""),
+                    RedisText.Of(options.CurrentOwnerAddress?.Invoke() ?? options.OwnerAddress ?? ""),
                     RedisText.Of(id),
                 ]).ConfigureAwait(false);
 

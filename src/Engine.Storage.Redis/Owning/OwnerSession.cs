@@ -42,15 +42,22 @@ internal sealed class OwnerSession : IAsyncDisposable
     private string _problem = "";
 
     internal OwnerSession(
-        SessionSettings settings, OwnershipRecord record, (long Sequence, uint Checksum) end, IRedisConnection connection)
+        SessionSettings settings,
+        OwnershipRecord record,
+        (long Sequence, uint Checksum) end,
+        IRedisConnection connection,
+        long askedAt)
     {
         (_settings, _record, _taken, _durable, _connection) = (settings, record, end, end, connection);
+        Lease = new LeaseClock(settings.Time, settings.Options.LeaseDuration, askedAt);
         var period = settings.Options.LeaseDuration / 3;
         _keepAlive = settings.Time.CreateTimer(_ => KeepAlive(), null, period, period);
         _running = Task.Run(RunAsync);
     }
 
     internal OwnershipRecord Record => _record;
+
+    internal LeaseClock Lease { get; }
 
     /// <summary>The last frame that is durable.</summary>
     internal (long Sequence, uint Checksum) Durable
@@ -126,6 +133,7 @@ internal sealed class OwnerSession : IAsyncDisposable
             _releases = release;
         }
 
+        Lease.Close();
         _signal.Set();
         await _running.ConfigureAwait(false);
         await _keepAlive.DisposeAsync().ConfigureAwait(false);
@@ -205,13 +213,17 @@ internal sealed class OwnerSession : IAsyncDisposable
         {
             // An append is a sign of life, too.
             Volatile.Write(ref _keepAliveDue, false);
-            _sent.Enqueue(new Shipment(batch, SendAsync(_connection!, JournalScripts.Append, ArgumentsOf(batch))));
+            long now = Lease.Now;
+            _sent.Enqueue(new Shipment(
+                batch, SendAsync(_connection!, JournalScripts.Append, ArgumentsOf(batch)), now));
         }
 
         if (_sent.Count == 0 && Volatile.Read(ref _keepAliveDue))
         {
             Volatile.Write(ref _keepAliveDue, false);
-            _sent.Enqueue(new Shipment([], SendAsync(_connection!, JournalScripts.Renew, _record.RenewArguments)));
+            long now = Lease.Now;
+            _sent.Enqueue(new Shipment(
+                [], SendAsync(_connection!, JournalScripts.Renew, _record.RenewArguments), now));
         }
     }
 
@@ -293,6 +305,7 @@ internal sealed class OwnerSession : IAsyncDisposable
                 _sent.Dequeue();
                 if (ReadEnd(answer) is { } end && end == _durable)
                 {
+                    Lease.Renewed(shipment.SentAt);
                     _settings.Seen(_record.Id, _record.Epoch, _durable);
                 }
                 else
@@ -303,6 +316,7 @@ internal sealed class OwnerSession : IAsyncDisposable
                 break;
             case JournalScripts.Done or JournalScripts.Duplicate:
                 _sent.Dequeue();
+                Lease.Renewed(shipment.SentAt);
                 foreach (var append in shipment.Appends)
                 {
                     Acknowledge(append);
@@ -434,6 +448,7 @@ internal sealed class OwnerSession : IAsyncDisposable
 
     private async Task<bool> ResolveAsync(IRedisConnection connection)
     {
+        long now = Lease.Now;
         var answer = await SendAsync(connection, JournalScripts.Renew, _record.RenewArguments).ConfigureAwait(false);
         if (RedisText.Read(answer[0]) == JournalScripts.Fenced)
         {
@@ -475,6 +490,7 @@ internal sealed class OwnerSession : IAsyncDisposable
             return false;
         }
 
+        Lease.Renewed(now);
         stored.ForEach(Acknowledge);
         _settings.Seen(_record.Id, _record.Epoch, end);
         return true;
@@ -540,10 +556,11 @@ internal sealed class OwnerSession : IAsyncDisposable
         }
 
         _settings.Logger.SessionEnded(_settings.Keys.Meta, status, error);
+        Lease.End(_latch.Value);
         _sent.Clear();
         open.ForEach(append => append.Complete(_latch.Value));
     }
 
     /// <summary>One script under way; without appends, a keep-alive.</summary>
-    private sealed record Shipment(List<PendingAppend> Appends, Task<byte[]?[]> Answer);
+    private sealed record Shipment(List<PendingAppend> Appends, Task<byte[]?[]> Answer, long SentAt);
 }

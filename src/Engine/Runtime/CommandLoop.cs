@@ -309,7 +309,8 @@ internal sealed class CommandLoop
         }
     }
 
-    private static void ThrowUnlessDurable(AppendResult result)
+    /// <exception cref="JournalException">Nothing will be durable any more.</exception>
+    internal static void ThrowUnlessDurable(AppendResult result)
     {
         if (result.Status == AppendStatus.Fenced)
         {

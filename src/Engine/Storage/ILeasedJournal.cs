@@ -15,7 +15,9 @@ public interface ILeasedJournal : IJournal
     /// <see cref="IJournal.AcquireAsync"/> it is false.</remarks>
     bool HoldsLease { get; }
 
-    /// <summary>Completes, and never fails, when the journal has learned that another owner has taken over, even if
-    /// nothing is being appended.</summary>
-    Task LeaseLost { get; }
+    /// <summary>Completes, and never fails, when the journal has learned that nothing will be appended any more, even if
+    /// nothing is being appended: because another owner has taken over, for example. With what an append would be
+    /// answered. Closing the journal does not complete it.</summary>
+    /// <exception cref="InvalidOperationException">The journal was not acquired yet.</exception>
+    Task<AppendResult> OwnershipEnded { get; }
 }
