@@ -4,9 +4,9 @@ namespace Engine.Core;
 
 /// <summary>What the core keeps of a job. Changed by <see cref="EngineCore.Apply"/> only.</summary>
 /// <remarks>
-/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once) and in three lists (all
-/// live or all ended jobs; its lane's jobs; its user's jobs), because a million waiting jobs should cost a few hundred
-/// bytes each and nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
+/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once) and in three lists
+/// (all live or all ended jobs; its lane's jobs; its user's jobs), because a million waiting jobs should cost a few
+/// hundred bytes each and nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
 /// </remarks>
 internal sealed class Job : HeapNode
 {
