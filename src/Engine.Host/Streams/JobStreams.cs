@@ -16,15 +16,41 @@ internal static class JobStreams
     {
         jobs.MapGet("/{id}/stream", (
             string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services) =>
-            OpenAsync(id, caller, http, engine, services, typed: false));
+            OpenEventsAsync(id, caller, http, engine, services, typed: false));
         jobs.MapGet("/{id}/events/stream", (
             string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services) =>
-            OpenAsync(id, caller, http, engine, services, typed: true));
+            OpenEventsAsync(id, caller, http, engine, services, typed: true));
         jobs.MapGet("/{id}/logs/stream", OpenLogsAsync);
     }
 
+    private static Task<IResult> OpenEventsAsync(
+        string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services, bool typed) =>
+        OpenAsync(id, caller, http, engine, services, resumes: true, (watch, after, ends) =>
+            new JobEventStream(watch, new SseWriter(http.Response), services.Time, typed)
+                .WriteAllAsync(resumed: after is not null, EventHeartbeat, ends));
+
+    private static Task<IResult> OpenLogsAsync(
+        string id, Caller caller, HttpContext http, JobEngine engine, IRunLogStore logs, StreamServices services) =>
+        OpenAsync(id, caller, http, engine, services, resumes: false, (watch, after, ends) =>
+            new JobLogStream(watch, logs, new SseWriter(http.Response), services.Time)
+                .WriteAllAsync(after, LogHeartbeat, ends));
+
+    /// <param name="id">The job's id as it was sent.</param>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="http">The request.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="services">What every stream needs.</param>
+    /// <param name="resumes">Whether the ids of the stream are those of the job's events, so that the watch resumes with
+    /// them.</param>
+    /// <param name="writeAsync">Writes the stream, from what the client has seen on.</param>
     private static async Task<IResult> OpenAsync(
-        string id, Caller caller, HttpContext http, JobEngine engine, StreamServices services, bool typed)
+        string id,
+        Caller caller,
+        HttpContext http,
+        JobEngine engine,
+        StreamServices services,
+        bool resumes,
+        Func<JobWatch, long?, CancellationToken, Task> writeAsync)
     {
         if (!TryReadLastEventId(http.Request, out long? after))
         {
@@ -39,7 +65,7 @@ internal static class JobStreams
 
         using var ends = services.EndsWith(http.RequestAborted);
         using var watch = JobId.TryParse(id, null, out var jobId)
-            ? await engine.WatchAsync(jobId, caller.UserId, after, ends.Token).ConfigureAwait(false)
+            ? await engine.WatchAsync(jobId, caller.UserId, resumes ? after : null, ends.Token).ConfigureAwait(false)
             : null;
         if (watch is null)
         {
@@ -47,55 +73,18 @@ internal static class JobStreams
         }
 
         // A browser reconnects for ever when a stream ends. 204 is how it is told that there will be no more.
-        if (after >= watch.Snapshot.LastEventId && watch.Snapshot.State.IsFinal)
+        if (resumes && after >= watch.Snapshot.LastEventId && watch.Snapshot.State.IsFinal)
         {
             return TypedResults.NoContent();
         }
 
         try
         {
-            var stream = new JobEventStream(watch, new SseWriter(http.Response), services.Time, typed);
-            await stream.WriteAllAsync(resumed: after is not null, EventHeartbeat, ends.Token).ConfigureAwait(false);
+            await writeAsync(watch, after, ends.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {
             // The client has gone or the host stops: nobody is left to tell.
-        }
-
-        return TypedResults.Empty;
-    }
-
-    private static async Task<IResult> OpenLogsAsync(
-        string id, Caller caller, HttpContext http, JobEngine engine, IRunLogStore logs, StreamServices services)
-    {
-        if (!TryReadLastEventId(http.Request, out long? after))
-        {
-            return Problems.Malformed("Last-Event-ID: must be a whole number, as an id of this stream");
-        }
-
-        using var place = services.Limiter.TryOpen(caller.UserId);
-        if (place is null)
-        {
-            return Problems.TooManyStreams(services.Limiter.Limit);
-        }
-
-        using var ends = services.EndsWith(http.RequestAborted);
-        using var watch = JobId.TryParse(id, null, out var jobId)
-            ? await engine.WatchAsync(jobId, caller.UserId, null, ends.Token).ConfigureAwait(false)
-            : null;
-        if (watch is null)
-        {
-            return Problems.JobNotFound();
-        }
-
-        try
-        {
-            var stream = new JobLogStream(watch, logs, new SseWriter(http.Response), services.Time);
-            await stream.WriteAllAsync(after, LogHeartbeat, ends.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (ends.IsCancellationRequested)
-        {
-            // As above.
         }
 
         return TypedResults.Empty;
