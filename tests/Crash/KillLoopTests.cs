@@ -2,6 +2,7 @@ using System.Globalization;
 using Engine.Storage.Faster;
 using Engine.Tests.Crash.Child;
 using Engine.Tests.Crash.Loop;
+using Engine.Tests.Crash.Rigs;
 using Xunit.Abstractions;
 
 namespace Engine.Tests.Crash;
@@ -9,8 +10,8 @@ namespace Engine.Tests.Crash;
 /// <summary>kill -9 at any moment and at every named point (F1, D1 to D8, L2, L4).</summary>
 public sealed class KillLoopTests(ITestOutputHelper output)
 {
-    /// <summary>From here on a corner that was not met is a hole in the test, and no bad luck.</summary>
-    private const int EnoughForEveryCorner = 100;
+    /// <summary>What CI runs; from here on a corner that was not met is a hole in the test, and no bad luck.</summary>
+    private const int EnoughForEveryCorner = 200;
 
     private static readonly string[] Corners =
     [
@@ -50,15 +51,16 @@ public sealed class KillLoopTests(ITestOutputHelper output)
     {
         int cycles = Setting("ENGINE_CRASH_CYCLES", EnoughForEveryCorner);
         ulong seed = (ulong)Setting("ENGINE_CRASH_SEED", 1);
-        var tally = new Tally();
+        var findings = new Findings();
 
-        await LoopCommand.RunAsync(seed, cycles, tally, output.WriteLine);
+        await LoopCommand.RunAsync(seed, cycles, findings, output.WriteLine);
 
-        output.WriteLine($"{cycles} cycles, seed {seed}: {tally}");
-        Assert.Equal(cycles, tally["cycles"]);
+        output.WriteLine($"{findings.Figures("kills", LoopCommand.Kills)} seed {seed}: {findings.Tally}");
+        Assert.Empty(findings.Told);
+        Assert.Equal(cycles, findings.Tally[LoopCommand.Kills]);
         if (cycles >= EnoughForEveryCorner)
         {
-            Assert.Empty(tally.Missing(Corners));
+            Assert.Empty(findings.Tally.Missing(Corners));
         }
     }
 

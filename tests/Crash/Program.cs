@@ -7,8 +7,12 @@ namespace Engine.Tests.Crash;
 internal static class Program
 {
     internal const string ChildWord = "child";
+    internal const string HostWord = "host";
 
-    private static Task<int> Main(string[] arguments) => arguments is [ChildWord, ..]
-        ? ChildProgram.RunAsync(ChildOptions.Parse(arguments))
-        : LoopCommand.RunAsync(arguments);
+    private static Task<int> Main(string[] arguments) => arguments switch
+    {
+        [ChildWord, ..] => ChildProgram.RunAsync(ChildOptions.Parse(arguments)),
+        [HostWord] => Task.FromResult(HostProgram.Run()),
+        _ => LoopCommand.RunAsync(arguments),
+    };
 }

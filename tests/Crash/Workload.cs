@@ -11,6 +11,7 @@ internal static class Workload
     internal const int Users = 9;
     internal const int Gpus = 2;
     internal const int MaxDaysAhead = 3;
+    internal const int DefaultLeaseMs = 60_000;
 
     /// <summary>Runs on workers that claim and end by themselves, outside the pool.</summary>
     internal const string Remote = "remote";
@@ -38,8 +39,9 @@ internal static class Workload
         Stages = [new("one", "One"), new("two", "Two"), new("three", "Three")],
     };
 
-    internal static JobEngineOptions Options() => new()
+    internal static JobEngineOptions Options(int leaseMs = 0) => new()
     {
+        LeaseDuration = TimeSpan.FromMilliseconds(leaseMs > 0 ? leaseMs : DefaultLeaseMs),
         GlobalCap = GlobalCap,
         MaxConcurrentRuns = 16,
         Tiers = [.. Tiers],

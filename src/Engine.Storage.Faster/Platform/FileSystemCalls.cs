@@ -57,12 +57,21 @@ internal abstract class FileSystemCalls
     {
         var handle = File.OpenHandle(
             path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, preallocate);
-        if (!OperatingSystem.IsWindows() && mode != FileMode.Open)
+        try
         {
-            File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        }
+            if (!OperatingSystem.IsWindows() && mode != FileMode.Open)
+            {
+                File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            }
 
-        return handle;
+            return handle;
+        }
+        catch
+        {
+            // A disk that died in between: whoever wants to unmount it must not find this file open.
+            handle.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Opens a file for reading.</summary>

@@ -98,7 +98,7 @@ internal sealed class Book(ulong seed)
             case "up":
                 Epochs.Add(Long(words[1]));
                 break;
-            case "at" or "idle" or "down" or "locked" or "failed" or "lagged":
+            case "at" or "idle" or "latched" or "down" or "locked" or "failed" or "lagged":
                 break;
             default:
                 throw new InvalidDataException($"A child said: {line}");

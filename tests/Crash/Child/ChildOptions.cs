@@ -14,6 +14,9 @@ internal enum ChildMode
 
     /// <summary>Like work; when the directory is owned by another process it says so and tries again when told to.</summary>
     Contend = 3,
+
+    /// <summary>Works until the storage fails, as it is going to, and shows that the engine then keeps silent.</summary>
+    Endure = 4,
 }
 
 /// <summary>How one child is set up, as it travels on its command line.</summary>
@@ -42,10 +45,19 @@ internal sealed record ChildOptions
     /// <summary>A planted bug: appends are acknowledged before they are made, this many ms late; 0 for none.</summary>
     internal int AcknowledgeEarlyMs { get; init; }
 
+    /// <summary>Another planted bug.</summary>
+    internal Bug Bug { get; init; }
+
+    /// <summary>The lease of every run, in ms; 0 for the default.</summary>
+    internal int LeaseMs { get; init; }
+
+    /// <summary>Where the journal is, when it is not in <see cref="Directory"/>; "" when it is.</summary>
+    internal string JournalRoot { get; init; } = "";
+
     /// <summary>Runs of remote workers that earlier children left open: their late completions must be refused.</summary>
     internal IReadOnlyList<RunLease> Zombies { get; init; } = [];
 
-    internal string JournalDirectory => Path.Combine(Directory, "journal");
+    internal string JournalDirectory => Path.Combine(JournalRoot.Length > 0 ? JournalRoot : Directory, "journal");
 
     internal string EffectsPath => Path.Combine(Directory, "effects.log");
 
@@ -61,6 +73,9 @@ internal sealed record ChildOptions
         yield return PauseAt.ToString(CultureInfo.InvariantCulture);
         yield return Durability.ToString();
         yield return AcknowledgeEarlyMs.ToString(CultureInfo.InvariantCulture);
+        yield return Bug.ToString();
+        yield return LeaseMs.ToString(CultureInfo.InvariantCulture);
+        yield return JournalRoot;
         yield return string.Join(',', Zombies.Select(zombie => string.Create(
             CultureInfo.InvariantCulture, $"{zombie.JobId}/{zombie.Run}/{zombie.Epoch}")));
     }
@@ -76,7 +91,10 @@ internal sealed record ChildOptions
         PauseAt = int.Parse(arguments[7], CultureInfo.InvariantCulture),
         Durability = Enum.Parse<Durability>(arguments[8]),
         AcknowledgeEarlyMs = int.Parse(arguments[9], CultureInfo.InvariantCulture),
-        Zombies = [.. arguments[10].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ParseLease)],
+        Bug = Enum.Parse<Bug>(arguments[10]),
+        LeaseMs = int.Parse(arguments[11], CultureInfo.InvariantCulture),
+        JournalRoot = arguments[12],
+        Zombies = [.. arguments[13].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ParseLease)],
     };
 
     private static RunLease ParseLease(string text)

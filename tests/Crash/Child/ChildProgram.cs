@@ -14,21 +14,25 @@ internal static class ChildProgram
     internal const int SegmentSizeBytes = 64 * 1024;
     private const int Failed = 1;
 
+    /// <summary>A process with one engine.</summary>
     internal static async Task<int> RunAsync(ChildOptions options)
     {
-        var ledger = new Ledger();
-        var again = new SemaphoreSlim(0);
-        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Thread(() => ObeyParent(again)) { IsBackground = true, Name = "parent" }.Start();
+        var control = new ChildControl();
+        new Thread(() => ObeyParent(control)) { IsBackground = true, Name = "parent" }.Start();
         using var onTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
         {
             context.Cancel = true;
-            stop.TrySetResult();
+            control.Obey("stop");
         });
+        return await RunAsync(options, new Ledger(), control);
+    }
 
+    /// <summary>One engine, from its start to its end.</summary>
+    internal static async Task<int> RunAsync(ChildOptions options, Ledger ledger, ChildControl control)
+    {
         try
         {
-            while (!await ServeAsync(options, ledger, stop.Task))
+            while (!await ServeAsync(options, ledger, control))
             {
                 ledger.Write("locked");
                 if (options.Mode != ChildMode.Contend)
@@ -36,9 +40,10 @@ internal static class ChildProgram
                     return 0;
                 }
 
-                await again.WaitAsync();
+                await control.Again.WaitAsync();
             }
 
+            ledger.Write("down");
             return 0;
         }
         catch (Exception exception)
@@ -50,20 +55,13 @@ internal static class ChildProgram
     }
 
     /// <summary>Runs an engine from start to stop; false when another process owns the directory.</summary>
-    private static async Task<bool> ServeAsync(ChildOptions options, Ledger ledger, Task stop)
+    private static async Task<bool> ServeAsync(ChildOptions options, Ledger ledger, ChildControl control)
     {
         var time = new ShiftedTime(options.ClockMs);
-        var pauses = new Pauses(options.Pause, options.PauseAt, point => ledger.Write("at", point));
-        var faster = new FasterJournal(new FasterJournalOptions
-        {
-            Directory = options.JournalDirectory,
-            SegmentSizeBytes = SegmentSizeBytes,
-            Durability = options.Durability,
-            Reached = point => pauses.Reached(point.ToString()),
-        });
-        var journal = new ChildJournal(faster, pauses, options.AcknowledgeEarlyMs);
-        await using var engine = new JobEngine(Workload.Options(), journal, time);
-        var effects = new Effects(options.EffectsPath);
+        var pauses = new Pauses(options.Pause, options.PauseAt, control.Go, point => ledger.Write("at", point));
+        var journal = new ChildJournal(OpenJournal(options, pauses), pauses, options.AcknowledgeEarlyMs);
+        using var effects = new Effects(options.EffectsPath);
+        await using var engine = new JobEngine(Workload.Options(options.LeaseMs), journal, time);
         var handler = new CrashHandler(journal, effects, ledger);
         var workers = new WorkerPool(
             engine,
@@ -72,53 +70,87 @@ internal static class ChildProgram
             NullLogger<WorkerPool>.Instance);
         await using (workers)
         {
+            var load = new Load(engine, options, ledger, effects, time);
             try
             {
                 await engine.StartAsync();
+                using var feed = await engine.WatchAllAsync();
+                ledger.Write("up", journal.Epoch);
+                await WorkAsync(options, ledger, control.Stop, engine, workers, load, feed);
             }
             catch (JournalLockedException)
             {
                 return false;
             }
-
-            using var feed = await engine.WatchAllAsync();
-            ledger.Write("up", journal.Epoch);
-            var load = new Load(engine, options, ledger, effects, time);
-            var watching = load.WatchAsync(feed);
-            await load.SendZombiesAsync();
-            workers.Start();
-            var working = load.RunAsync();
-            var first = await Task.WhenAny(stop, engine.Stopped, working);
-            if (first != stop)
+            catch (Exception error) when (options.Mode == ChildMode.Endure && error is EngineStoppedException or IOException)
             {
-                await working;
-                if (options.Mode != ChildMode.Drain || first != working)
-                {
-                    await engine.Stopped;
-                    throw new InvalidOperationException("The engine stopped though nobody asked it to.");
-                }
-
-                ledger.Write("idle");
-                await stop;
+                // What was to come. Handlers at work end first: what they do next must have no effect on the engine.
+                await workers.StopAsync(CancellationToken.None);
+                await load.ShowSilenceAsync();
+                ledger.Write("latched", error.GetType().Name, engine.Health, error.Message);
             }
-
-            // As a host does it: nothing new, handlers end, everything durable, then the directory is let go.
-            await new EngineHostedService(engine, workers).StopAsync(CancellationToken.None);
-            await working;
-            await watching;
         }
 
-        await engine.DisposeAsync();
-        ledger.Write("down");
         return true;
     }
 
-    /// <summary>Nothing outlives the test: without a parent there is no child.</summary>
-    private static void ObeyParent(SemaphoreSlim again)
+    private static async Task WorkAsync(
+        ChildOptions options,
+        Ledger ledger,
+        Task stop,
+        JobEngine engine,
+        WorkerPool workers,
+        Load load,
+        UpdateFeed feed)
     {
-        while (Console.In.ReadLine() is not null)
+        var watching = load.WatchAsync(feed);
+        await load.SendZombiesAsync();
+        workers.Start();
+        var working = load.RunAsync();
+        var first = await Task.WhenAny(stop, engine.Stopped, working);
+        if (first != stop)
         {
-            again.Release();
+            await working;
+            if (options.Mode != ChildMode.Drain || first != working)
+            {
+                await watching;
+                await engine.Stopped;
+                throw new InvalidOperationException("The engine stopped though nobody asked it to.");
+            }
+
+            ledger.Write("idle");
+            await stop;
+        }
+
+        // As a host does it: nothing new, handlers end, everything durable, then the directory is let go.
+        await new EngineHostedService(engine, workers).StopAsync(CancellationToken.None);
+        await working;
+        await watching;
+    }
+
+    private static FasterJournal OpenJournal(ChildOptions options, Pauses pauses)
+    {
+        var settings = new FasterJournalOptions
+        {
+            Directory = options.JournalDirectory,
+            SegmentSizeBytes = SegmentSizeBytes,
+            Durability = options.Durability,
+            Reached = point => pauses.Reached(point.ToString()),
+        };
+        if (options.Bug != Bug.None)
+        {
+            settings.Files = new BrokenFiles(options.Bug);
+        }
+
+        return new FasterJournal(settings);
+    }
+
+    /// <summary>Nothing outlives the test: without a parent there is no child.</summary>
+    private static void ObeyParent(ChildControl control)
+    {
+        while (Console.In.ReadLine() is { } word)
+        {
+            control.Obey(word);
         }
 
         Posix.Signal(Environment.ProcessId, Posix.SigKill);

@@ -4,16 +4,16 @@ namespace Engine.Tests.Crash.Child;
 
 /// <summary>Tells the parent, a line at a time, what was asked, what was answered, and what was seen: once a line is in
 /// the pipe, killing this process does not take it back.</summary>
-internal sealed class Ledger
+internal sealed class Ledger(string prefix = "")
 {
     private const int StandardOutput = 1;
 
     internal void Write(params ReadOnlySpan<object> words)
     {
-        var line = new System.Text.StringBuilder(96);
+        var line = new System.Text.StringBuilder(prefix, 96);
         foreach (object word in words)
         {
-            if (line.Length > 0)
+            if (line.Length > prefix.Length)
             {
                 line.Append(' ');
             }
@@ -26,7 +26,7 @@ internal sealed class Ledger
 }
 
 /// <summary>The side effects of jobs: lines that are appended to one file, in the order in which they happen.</summary>
-internal sealed class Effects
+internal sealed class Effects : IDisposable
 {
     private readonly int _file;
 
@@ -37,6 +37,8 @@ internal sealed class Effects
         // A kill may have cut the line before short: this one ends it.
         Posix.WriteLine(_file, "");
     }
+
+    public void Dispose() => Posix.CloseFile(_file);
 
     internal void Started(RunLease lease) => Write("start", lease);
 

@@ -60,6 +60,23 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
         }
     }
 
+    /// <summary>Asks an engine that has failed: whatever it answers, it has none to give (D5).</summary>
+    internal async Task ShowSilenceAsync()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            try
+            {
+                await SubmitOneAsync(Interlocked.Increment(ref _next));
+                throw new InvalidOperationException("An engine that had failed answered a submission.");
+            }
+            catch (EngineStoppedException)
+            {
+                // As it should be: the outcome is unknown to it.
+            }
+        }
+    }
+
     private async Task SubmitAsync(int lane)
     {
         // Different in every process, or each life would repeat and cancel the same.

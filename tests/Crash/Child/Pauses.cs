@@ -1,7 +1,8 @@
 namespace Engine.Tests.Crash.Child;
 
-/// <summary>Stops the thread that passes the chosen point, for ever: the parent kills the process there.</summary>
-internal sealed class Pauses(string point, int at, Action<string> report)
+/// <summary>Stops the thread that passes the chosen point: the parent kills the process there, or says that it may go
+/// on.</summary>
+internal sealed class Pauses(string point, int at, ManualResetEventSlim go, Action<string> report)
 {
     private int _passed;
 
@@ -10,7 +11,7 @@ internal sealed class Pauses(string point, int at, Action<string> report)
         if (passed == point && Interlocked.Increment(ref _passed) == at)
         {
             report(passed);
-            Thread.Sleep(Timeout.Infinite);
+            go.Wait();
         }
     }
 }

@@ -18,6 +18,18 @@ internal static class KillPlan
 {
     internal const string BeforeFirstBatch = "first batch";
 
+    private static readonly Func<Dice, Kill>[] Errors =
+    [
+        dice => new Kill("busy", DelayMs: 10 + dice.Below(250)),
+        dice => new Kill("busy", DelayMs: 10 + dice.Below(250)),
+        dice => At(JournalPoint.CommitWritten, 2 + dice.Below(60)),
+        dice => At(JournalPoint.CommitSynced, 2 + dice.Below(60)),
+        _ => new Kill(BeforeFirstBatch, nameof(JournalPoint.CommitWritten), 1),
+        dice => At(JournalPoint.SegmentSwitching, 1 + dice.Below(3)),
+        dice => At(JournalPoint.SegmentCreated, 1 + dice.Below(3)),
+        dice => At(JournalPoint.SuperblockHalfWritten, 3 + dice.Below(3)) with { Name = "segment recorded" },
+    ];
+
     private static readonly Func<Dice, Kill>[] Kinds =
     [
         dice => new Kill("busy", DelayMs: 20 + dice.Below(400)),
@@ -34,6 +46,14 @@ internal static class KillPlan
         .. DuringRecovery,
     ];
 
+    private static readonly Func<Dice, Kill>[] Cuts =
+    [
+        .. Errors,
+        dice => new Kill("any moment", FromStart: true, DelayMs: dice.Below(900)),
+        _ => new Kill("right after start"),
+        .. DuringRecovery,
+    ];
+
     /// <summary>Places before the first commit of a process: whatever happens there, the journal says what it said.</summary>
     internal static IReadOnlyList<Func<Dice, Kill>> DuringRecovery =>
     [
@@ -45,7 +65,15 @@ internal static class KillPlan
     ];
 
     /// <summary>The kills of one life: each kind in turn, in an order of its own.</summary>
-    internal static IEnumerable<Kill> Draw(ulong seed)
+    internal static IEnumerable<Kill> Draw(ulong seed) => Draw(seed, Kinds);
+
+    /// <summary>The moments at which the power of one volume is cut: the disk itself does the tearing.</summary>
+    internal static IEnumerable<Kill> DrawCuts(ulong seed) => Draw(seed, Cuts);
+
+    /// <summary>The moments at which the disk of an engine dies that lives on.</summary>
+    internal static IEnumerable<Kill> DrawErrors(ulong seed) => Draw(seed, Errors);
+
+    private static IEnumerable<Kill> Draw(ulong seed, IReadOnlyList<Func<Dice, Kill>> kinds)
     {
         var dice = Dice.For(seed, 77);
 
@@ -53,7 +81,7 @@ internal static class KillPlan
         yield return new Kill("busy", DelayMs: 800);
         while (true)
         {
-            var round = Kinds.ToList();
+            var round = kinds.ToList();
             while (round.Count > 0)
             {
                 int index = dice.Below(round.Count);

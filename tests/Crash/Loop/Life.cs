@@ -14,13 +14,18 @@ internal sealed class Life : IDisposable
     private readonly LedgerCheck _ledgerCheck;
     private readonly Tally _tally;
     private readonly ulong _seed;
+    private readonly string _journalRoot;
     private Dice _dice;
     private long _clockMs;
     private bool _keep;
 
-    internal Life(ulong seed, Tally tally, Durability durability = Durability.Synced)
+    /// <param name="seed">Fixes requests, kills and clocks.</param>
+    /// <param name="tally">Told what was met.</param>
+    /// <param name="durability">What its journal promises.</param>
+    /// <param name="journalRoot">Where the journal is, when it is not with the rest; it is not deleted then.</param>
+    internal Life(ulong seed, Tally tally, Durability durability = Durability.Synced, string journalRoot = "")
     {
-        (_seed, _tally, Durability) = (seed, tally, durability);
+        (_seed, _tally, Durability, _journalRoot) = (seed, tally, durability, journalRoot);
         _dice = Dice.For(seed, 1);
         Directory = System.IO.Directory.CreateTempSubdirectory("engine-crash-").FullName;
         Book = new Book(seed);
@@ -39,6 +44,11 @@ internal sealed class Life : IDisposable
     /// <summary>A planted bug for the children, to see the checks fail.</summary>
     internal int AcknowledgeEarlyMs { get; init; }
 
+    /// <summary>Another planted bug.</summary>
+    internal Bug Bug { get; init; }
+
+    internal int LeaseMs { get; init; }
+
     /// <summary>Kills <paramref name="cycles"/> times, then lets everything be worked off.</summary>
     internal async Task RunAsync(int cycles)
     {
@@ -53,24 +63,11 @@ internal sealed class Life : IDisposable
     /// <summary>One process: started, killed as planned, and what is left of it checked.</summary>
     internal async Task<JournalModel> CycleAsync(Kill kill)
     {
-        if (kill.Point == ChildJournal.Replaying && _checked.Count > 0)
+        await using (var child = Start(NextOptions(ref kill)))
         {
-            kill = kill with { PointAt = 1 + (int)(kill.PointAt % _checked.Keys.Max()) };
-        }
-
-        // Days pass while the engine is down, too; now and then the clock even goes back (A7).
-        _clockMs += _dice.Chance(20) ? -TimeSpan.MillisecondsPerHour : _dice.Below(4 * 3_600_000);
-        await using (var child = Start(Options() with { Pause = kill.Point, PauseAt = kill.PointAt }))
-        {
-            bool met = await WaitForAsync(child, kill);
-            if (child.Exited.IsCompleted)
-            {
-                throw Keep(new FindingException("V5", $"the process ended by itself before it was killed ({kill}): {child.Complaint}"));
-            }
-
+            bool met = await MeetAsync(child, kill);
             await child.KillAsync();
-            _tally.Add("cycles");
-            _tally.Add($"{(met ? "kill" : "not met")}: {kill.Name}");
+            Count(kill, met);
             if (met && kill.Tears && TornTail.Tear(Options().JournalDirectory, new Dice(_dice.Next())))
             {
                 _tally.Add("torn tails");
@@ -78,6 +75,44 @@ internal sealed class Life : IDisposable
         }
 
         return await CheckAsync();
+    }
+
+    /// <summary>How the next process is started, to die as planned.</summary>
+    internal ChildOptions NextOptions(ref Kill kill)
+    {
+        if (kill.Point == ChildJournal.Replaying && _checked.Count > 0)
+        {
+            kill = kill with { PointAt = 1 + (int)(kill.PointAt % _checked.Keys.Max()) };
+        }
+
+        // Days pass while the engine is down, too; now and then the clock even goes back (A7).
+        _clockMs += _dice.Chance(20) ? -TimeSpan.MillisecondsPerHour : _dice.Below(4 * 3_600_000);
+        return Options() with { Pause = kill.Point, PauseAt = kill.PointAt };
+    }
+
+    /// <summary>Starts an engine of this life in a process that it shares with others.</summary>
+    internal Task<EngineUnderTest> StartAsync(ChildHost host, ChildOptions options)
+    {
+        Book.Lives++;
+        return host.StartAsync(options, Note);
+    }
+
+    /// <summary>Waits for the moment of death; false when the named point was not met.</summary>
+    internal async Task<bool> MeetAsync(EngineUnderTest child, Kill kill)
+    {
+        bool met = await WaitForAsync(child, kill);
+        if (child.Exited.IsCompleted)
+        {
+            throw Keep(new FindingException("V5", $"the process ended by itself before it was killed ({kill}): {child.Complaint}"));
+        }
+
+        return met;
+    }
+
+    internal void Count(Kill kill, bool met)
+    {
+        _tally.Add("cycles");
+        _tally.Add($"{(met ? "kill" : "not met")}: {kill.Name}");
     }
 
     /// <summary>Everything that is not final yet gets there, when nobody kills any more (V2).</summary>
@@ -130,20 +165,16 @@ internal sealed class Life : IDisposable
         ClockMs = _clockMs,
         Durability = Durability,
         AcknowledgeEarlyMs = AcknowledgeEarlyMs,
+        Bug = Bug,
+        LeaseMs = LeaseMs,
+        JournalRoot = _journalRoot,
         Zombies = [.. Book?.Unfinished().TakeLast(4) ?? []],
     };
 
-    internal ChildProcess Start(ChildOptions options)
+    internal ChildProcess Start(ChildOptions options, IReadOnlyList<string>? under = null)
     {
         Book.Lives++;
-        return ChildProcess.Start(options, line =>
-        {
-            // Several children of one life may speak at once.
-            lock (_bookGate)
-            {
-                Book.Note(line);
-            }
-        });
+        return ChildProcess.Start(options, Note, under);
     }
 
     /// <summary>Reads what the dead left behind and holds it against everything that was said. Changes nothing.</summary>
@@ -196,6 +227,20 @@ internal sealed class Life : IDisposable
         Durability = Durability,
     });
 
+    /// <summary>Whether something was found: then the directory stays.</summary>
+    internal bool IsKept => _keep;
+
+    /// <summary>Copies a journal that lies elsewhere to what is kept.</summary>
+    internal void KeepJournal()
+    {
+        string target = Path.Combine(Directory, "journal");
+        System.IO.Directory.CreateDirectory(target);
+        foreach (string path in System.IO.Directory.EnumerateFiles(Options().JournalDirectory))
+        {
+            File.Copy(path, Path.Combine(target, Path.GetFileName(path)), overwrite: true);
+        }
+    }
+
     /// <summary>Lets the directory go though something was found: it was meant to be.</summary>
     internal void Forget() => _keep = false;
 
@@ -235,6 +280,15 @@ internal sealed class Life : IDisposable
         }
     }
 
+    private void Note(string line)
+    {
+        // Several children of one life may speak at once.
+        lock (_bookGate)
+        {
+            Book.Note(line);
+        }
+    }
+
     private void Count(JournalModel model)
     {
         _tally.Add("jobs", model.Jobs.Count);
@@ -257,7 +311,7 @@ internal sealed class Life : IDisposable
         _tally.Add("late completions refused", Book.Stale.Count);
     }
 
-    private async Task<bool> WaitForAsync(ChildProcess child, Kill kill)
+    private async Task<bool> WaitForAsync(EngineUnderTest child, Kill kill)
     {
         if (kill.Point.Length > 0)
         {
@@ -307,7 +361,8 @@ internal sealed class Life : IDisposable
         }
     }
 
-    private FindingException Keep(FindingException finding)
+    /// <summary>Marks the directory as worth looking at.</summary>
+    internal FindingException Keep(FindingException finding)
     {
         _keep = true;
         return finding;

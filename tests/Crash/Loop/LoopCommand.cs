@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Engine.Storage;
 using Engine.Tests.Crash.Checks;
+using Engine.Tests.Crash.Rigs;
 
 namespace Engine.Tests.Crash.Loop;
 
@@ -11,62 +12,99 @@ internal static class LoopCommand
     internal const int CyclesPerLife = 25;
     private const int MaxLivesAtATime = 2;
 
-    /// <summary>Runs lives until <paramref name="cycles"/> kills are made; the first finding ends it.</summary>
-    internal static async Task RunAsync(ulong seed, int cycles, Tally tally, Action<string> say)
+    /// <summary>The counter of kills.</summary>
+    internal const string Kills = "cycles";
+
+    private const string Usage =
+        "usage: dotnet run -c Release --project tests/Crash -- [--cycles N] [--seed S] [--rig kill|power|eio|all]";
+
+    /// <summary>Runs lives until <paramref name="cycles"/> kills are made, and notes what they broke.</summary>
+    internal static async Task RunAsync(ulong seed, int cycles, Findings findings, Action<string> say)
     {
         int lives = (cycles + CyclesPerLife - 1) / CyclesPerLife;
         var options = new ParallelOptions { MaxDegreeOfParallelism = MaxLivesAtATime };
         await Parallel.ForEachAsync(Enumerable.Range(0, lives), options, async (index, _) =>
         {
+            if (findings.Told.Count > 0)
+            {
+                return;
+            }
+
             ulong seedOfLife = Dice.For(seed, (ulong)index).Next();
 
             // Every fourth only promises to survive the process: the same holds after kill -9.
-            using var life = new Life(seedOfLife, tally, index % 4 == 3 ? Durability.Logged : Durability.Synced);
+            using var life = new Life(seedOfLife, findings.Tally, index % 4 == 3 ? Durability.Logged : Durability.Synced);
             try
             {
                 await life.RunAsync(Math.Min(CyclesPerLife, cycles - (index * CyclesPerLife)));
                 say(string.Create(CultureInfo.InvariantCulture, $"life {index}: {life.Book.Lives} processes, ok"));
             }
-            catch (Exception exception)
+            catch (FindingException finding)
             {
-                throw new FindingException(
-                    (exception as FindingException)?.Promise ?? "?",
-                    $"{exception.Message}\nCRASH FAIL seed={seed} life={index} process={life.Book.Lives} kept={life.Directory} | " +
-                    $"replay: dotnet run -c Release --project tests/Crash -- --seed {seed} --cycles {cycles}",
-                    exception);
+                findings.Note(
+                    finding,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"CRASH FAIL seed={seed} life={index} process={life.Book.Lives} kept={life.Directory} | replay: " +
+                        $"dotnet run -c Release --project tests/Crash -- --seed {seed} --cycles {cycles} --rig kill"));
             }
         });
     }
 
     internal static async Task<int> RunAsync(string[] arguments)
     {
-        if (arguments is not ([] or ["--cycles", _] or ["--cycles", _, "--seed", _] or ["--seed", _] or ["--seed", _, "--cycles", _]))
+        var given = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            await Console.Error.WriteLineAsync("usage: dotnet run -c Release --project tests/Crash -- [--cycles N] [--seed S]");
+            ["--cycles"] = "100",
+            ["--seed"] = "1",
+            ["--rig"] = "all",
+        };
+        for (int i = 0; i + 1 < arguments.Length; i += 2)
+        {
+            given[arguments[i]] = arguments[i + 1];
+        }
+
+        if (arguments.Length % 2 != 0 || given.Count > 3
+            || given["--rig"] is not ("kill" or "power" or "eio" or "all")
+            || !int.TryParse(given["--cycles"], CultureInfo.InvariantCulture, out int cycles)
+            || !ulong.TryParse(given["--seed"], CultureInfo.InvariantCulture, out ulong seed))
+        {
+            await Console.Error.WriteLineAsync(Usage);
             return 2;
         }
 
-        int cycles = (int)Number(arguments, "--cycles", 100);
-        ulong seed = Number(arguments, "--seed", 1);
-        var tally = new Tally();
-        var watch = Stopwatch.StartNew();
-        try
+        bool ok = true;
+        foreach (var (rig, name, counter, run) in Rigs(seed, cycles))
         {
-            await RunAsync(seed, cycles, tally, Console.WriteLine);
-        }
-        catch (FindingException finding)
-        {
-            await Console.Error.WriteLineAsync(finding.ToString());
-            return 1;
+            if (given["--rig"] != "all" && given["--rig"] != rig)
+            {
+                continue;
+            }
+
+            if (name != "kills" && Volume.Missing is { } reason)
+            {
+                Console.WriteLine($"SKIP {name}: {reason}");
+                continue;
+            }
+
+            var findings = new Findings();
+            var watch = Stopwatch.StartNew();
+            await run(findings);
+            Console.WriteLine(findings.Tally);
+            findings.Told.ToList().ForEach(Console.Error.WriteLine);
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{findings.Figures(name, counter)} seed {seed} seconds {watch.Elapsed.TotalSeconds:F0}"));
+            ok &= findings.Told.Count == 0;
         }
 
-        Console.WriteLine($"{cycles} cycles in {watch.Elapsed.TotalSeconds:F0} s, seed {seed}: {tally}");
-        return 0;
+        return ok ? 0 : 1;
     }
 
-    private static ulong Number(string[] arguments, string name, ulong missing)
-    {
-        int index = Array.IndexOf(arguments, name);
-        return index < 0 ? missing : ulong.Parse(arguments[index + 1], CultureInfo.InvariantCulture);
-    }
+    private static IEnumerable<(string Rig, string Name, string Counter, Func<Findings, Task> Run)> Rigs(ulong seed, int cycles) =>
+    [
+        ("kill", "kills", Kills, findings => RunAsync(seed, cycles, findings, Console.WriteLine)),
+        ("power", "power_cuts", PowerCutRig.Cuts, findings => PowerCutRig.RunAsync(seed, cycles, findings)),
+        ("eio", "dead_disks", DeadDiskRig.Deaths, findings => DeadDiskRig.RunAsync(seed, cycles, findings)),
+    ];
 }
