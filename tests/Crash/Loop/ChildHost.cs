@@ -23,7 +23,7 @@ internal sealed class ChildHost : IAsyncDisposable
             _lanes.Add(lane);
         }
 
-        await _pipe.SayAsync($"start {HostProgram.Encode(options)}");
+        await lane.SayAsync($"start\t{HostProgram.Encode(options)}");
         return lane;
     }
 
@@ -53,7 +53,7 @@ internal sealed class ChildHost : IAsyncDisposable
 
         private protected override string Errors => host._pipe.Errors;
 
-        internal override Task SayAsync(string word) => host._pipe.SayAsync($"{word} {index}");
+        internal override Task SayAsync(string word) => host._pipe.SayAsync(string.Create(CultureInfo.InvariantCulture, $"{index} {word}"));
 
         internal void Say(string line) => Take(line);
     }

@@ -8,6 +8,7 @@ internal sealed class ChildPipe : IAsyncDisposable
     private const int MaxErrorLines = 40;
 
     private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _saying = new(1, 1);
     private readonly Queue<string> _errors = new();
     private readonly Action<string> _take;
 
@@ -49,10 +50,19 @@ internal sealed class ChildPipe : IAsyncDisposable
         }
     }
 
+    /// <summary>Tells it a line; any thread.</summary>
     internal async Task SayAsync(string line)
     {
-        await Process.StandardInput.WriteLineAsync(line);
-        await Process.StandardInput.FlushAsync();
+        await _saying.WaitAsync();
+        try
+        {
+            await Process.StandardInput.WriteLineAsync(line);
+            await Process.StandardInput.FlushAsync();
+        }
+        finally
+        {
+            _saying.Release();
+        }
     }
 
     /// <summary>SIGKILL. Returns when nothing is left of it.</summary>
@@ -76,6 +86,7 @@ internal sealed class ChildPipe : IAsyncDisposable
         finally
         {
             Process.Dispose();
+            _saying.Dispose();
         }
     }
 

@@ -12,7 +12,7 @@ internal static class DeadDiskRig
     /// <summary>The counter of deaths.</summary>
     internal const string Deaths = "deaths";
 
-    private const int Lanes = 2;
+    private const int Lanes = 6;
     private const int DeathsPerVolume = 25;
 
     /// <summary>Lets disks die <paramref name="deaths"/> times and notes what that broke.</summary>
@@ -56,9 +56,10 @@ internal static class DeadDiskRig
             lane.Volume.CutPower();
             findings.Tally.Add(Deaths);
             await child.SayAsync("go");
-            bool down = await child.HearAsync("down", Guards.Long) is not null;
-            bool latched = down && await child.HearAsync("latched", TimeSpan.Zero) is not null;
-            if (!latched)
+            var down = child.HearAsync("down", Guards.Long);
+            await Task.WhenAny(down, child.HearAsync("failed", Guards.Long));
+            bool latched = await child.HearAsync("latched", TimeSpan.Zero) is not null;
+            if (!latched || !down.IsCompletedSuccessfully || await down is null)
             {
                 throw life.Keep(new FindingException(
                     "D5", $"the engine did not fail and stop when its disk died ({kill}): {child.Complaint}"));

@@ -90,7 +90,7 @@ internal static class PowerCutRig
 internal sealed class PoweredLife : IDisposable
 {
     private readonly Bug _bug;
-    private readonly string _directory = Directory.CreateTempSubdirectory("engine-power-").FullName;
+    private readonly string _directory = Volume.CreateDirectory();
 
     internal PoweredLife(ulong seed, Findings findings, Bug bug)
     {

@@ -45,6 +45,16 @@ internal sealed class Volume : IDisposable
     /// <summary>Where it is mounted.</summary>
     internal string Root { get; }
 
+    /// <summary>A directory for volumes: in memory where there is plenty, as what is tested is the file system, and not
+    /// the patience of the disk below it.</summary>
+    internal static string CreateDirectory()
+    {
+        const string Memory = "/dev/shm";
+        bool fits = Directory.Exists(Memory) && new DriveInfo(Memory).AvailableFreeSpace > 16 * SizeBytes;
+        string path = Path.Combine(fits ? Memory : Path.GetTempPath(), $"engine-volume-{Guid.NewGuid():N}");
+        return Directory.CreateDirectory(path).FullName;
+    }
+
     internal static Volume Create(string directory) => new(directory);
 
     /// <summary>From here on nothing that is written reaches the disk, and nothing that was written without a sync
@@ -77,7 +87,7 @@ internal sealed class Volume : IDisposable
             return "root is needed to mount a file system";
         }
 
-        string directory = Directory.CreateTempSubdirectory("engine-volume-").FullName;
+        string directory = CreateDirectory();
         try
         {
             using var volume = Create(directory);
@@ -127,7 +137,7 @@ internal sealed class Volume : IDisposable
             string[] files;
             try
             {
-                files = [.. Directory.GetFiles($"{process}/fd").Select(path => File.ResolveLinkTarget(path, false)?.FullName ?? "")];
+                files = [.. Directory.GetFileSystemEntries($"{process}/fd").Select(path => File.ResolveLinkTarget(path, false)?.FullName ?? "")];
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
@@ -137,7 +147,7 @@ internal sealed class Volume : IDisposable
 
             foreach (string file in files.Where(file => file.StartsWith(Root, StringComparison.Ordinal)))
             {
-                yield return $"{process[6..]}: {file}";
+                yield return $"{(process[6..] == $"{Environment.ProcessId}" ? "this process" : process[6..])}: {file}";
             }
         }
     }
