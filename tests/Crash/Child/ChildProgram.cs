@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Engine.Hosting;
 using Engine.RunLogs;
 using Engine.Runtime;
 using Engine.Storage;
@@ -123,7 +122,9 @@ internal static class ChildProgram
         }
 
         // As a host does it: nothing new, handlers end, everything durable, then the directory is let go.
-        await new EngineHostedService(engine, workers).StopAsync(CancellationToken.None);
+        await engine.DrainAsync(CancellationToken.None);
+        await workers.StopAsync(CancellationToken.None);
+        await engine.StopAsync(CancellationToken.None);
         await working;
         await watching;
     }
