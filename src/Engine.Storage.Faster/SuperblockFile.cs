@@ -26,14 +26,11 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
             return null;
         }
 
-        byte[] copies = new byte[CopyCount * Block.Size];
-        using var file = files.OpenRead(Path);
-        int count = files.Read(file, copies, 0);
         Superblock? newest = null;
-        for (int i = 0; i < CopyCount && count >= (i + 1) * Block.Size; i++)
+        var copies = ReadCopies();
+        for (int i = 0; i < copies.Count; i++)
         {
-            var copy = Superblock.TryRead(copies.AsSpan(i * Block.Size, Block.Size));
-            if (copy is not null && (newest is null || copy.Generation > newest.Generation))
+            if (copies[i] is { } copy && (newest is null || copy.Generation > newest.Generation))
             {
                 newest = copy;
                 _first = CopyCount - 1 - i;
@@ -41,8 +38,23 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
         }
 
         return newest ?? throw new JournalDamagedException(
-            $"{Path}: neither copy of the superblock is whole ({count} bytes read). Nothing was changed. Restore the " +
-            "file from a backup of the same journal, or the whole directory.");
+            $"{Path}: neither copy of the superblock is whole ({LengthOf()} bytes are there). Nothing was changed. " +
+            "Restore the file from a backup of the same journal, or the whole directory.");
+    }
+
+    /// <summary>Reads each copy; null stands for one that is not whole.</summary>
+    internal IReadOnlyList<Superblock?> ReadCopies()
+    {
+        byte[] bytes = new byte[CopyCount * Block.Size];
+        using var file = files.OpenRead(Path);
+        int count = files.Read(file, bytes, 0);
+        var copies = new Superblock?[CopyCount];
+        for (int i = 0; i < CopyCount && count >= (i + 1) * Block.Size; i++)
+        {
+            copies[i] = Superblock.TryRead(bytes.AsSpan(i * Block.Size, Block.Size));
+        }
+
+        return copies;
     }
 
     /// <summary>Writes both copies; durable when this returns.</summary>
@@ -74,6 +86,12 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
     }
 
     public void Dispose() => _file?.Dispose();
+
+    private long LengthOf()
+    {
+        using var file = files.OpenRead(Path);
+        return files.Length(file);
+    }
 
     private void Create(byte[] block)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engine.Host.Configuration;
+using Engine.Host.JournalTools;
 using Engine.Host.Run;
 using Engine.Host.Serve;
 
@@ -51,6 +52,7 @@ internal static class EngineCommand
         };
         root.Subcommands.Add(ServeCommand.Create());
         root.Subcommands.Add(RunCommand.Create());
+        root.Subcommands.Add(JournalCommand.Create());
 
         // 'engine' alone is 'engine serve'.
         root.TreatUnmatchedTokensAsErrors = false;

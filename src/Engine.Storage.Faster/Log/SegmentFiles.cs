@@ -26,6 +26,8 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
 
     internal int SizeBytes => segmentSizeBytes;
 
+    internal Guid JournalId => journalId;
+
     internal static IEnumerable<(long Segment, string Path)> List(FileSystemCalls files, string directory) =>
         NumberedFiles.List(files, directory, Prefix, Suffix);
 
@@ -70,10 +72,20 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
         string path = PathOf(segment);
         if (!files.Exists(path))
         {
-            throw new JournalDamagedException($"{path} is missing, and the log reaches into it. Nothing was changed.");
+            throw Missing(path, null);
         }
 
-        var file = forWriting ? files.Open(path, FileMode.Open) : files.OpenRead(path);
+        SafeFileHandle file;
+        try
+        {
+            file = forWriting ? files.Open(path, FileMode.Open) : files.OpenRead(path);
+        }
+        catch (FileNotFoundException error)
+        {
+            // A reader without the lock may see the owner give it back in between.
+            throw Missing(path, error);
+        }
+
         try
         {
             Check(path, file, segment);
@@ -85,6 +97,9 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
             throw;
         }
     }
+
+    private static JournalDamagedException Missing(string path, Exception? cause) =>
+        new($"{path} is missing, and the log reaches into it. Nothing was changed.", cause!);
 
     internal void Delete(long segment) => files.Delete(PathOf(segment));
 
