@@ -12,12 +12,15 @@ internal static class BackupCommand
 
     private static readonly Option<string> To = new("--to")
     {
-        Description = "The copy's directory; it must not exist, or be empty.", HelpName = "TARGET", Required = true,
+        Description = "The copy's directory; it must not exist, or be empty.",
+        HelpName = "TARGET",
+        Required = true,
     };
 
     private static readonly Option<long?> At = new("--at")
     {
-        Description = "The last frame of the copy; without it, the last there is.", HelpName = "SEQ",
+        Description = "The last frame of the copy; without it, the last there is.",
+        HelpName = "SEQ",
     };
 
     internal static Command Create()

@@ -14,17 +14,22 @@ internal static class InspectCommand
 
     private static readonly Option<long> From = new("--from")
     {
-        Description = "The first frame.", HelpName = "SEQ", DefaultValueFactory = _ => 1,
+        Description = "The first frame.",
+        HelpName = "SEQ",
+        DefaultValueFactory = _ => 1,
     };
 
     private static readonly Option<long> To = new("--to")
     {
-        Description = "The last frame.", HelpName = "SEQ", DefaultValueFactory = _ => long.MaxValue,
+        Description = "The last frame.",
+        HelpName = "SEQ",
+        DefaultValueFactory = _ => long.MaxValue,
     };
 
     private static readonly Option<string?> Job = new("--job")
     {
-        Description = "Only events of this job, and only frames that have any.", HelpName = "ID",
+        Description = "Only events of this job, and only frames that have any.",
+        HelpName = "ID",
     };
 
     private static readonly Option<bool> Payloads = new("--payloads")
