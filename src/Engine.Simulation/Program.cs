@@ -1,4 +1,3 @@
-using Engine.Simulation;
+using Engine.Simulation.Cli;
 
-Console.Error.WriteLine($"Engine.Simulation {typeof(RandomStream).Assembly.GetName().Version}: simulate is not there yet.");
-return 1;
+return SimulateCommand.Run(args, Console.Out, Console.Error);

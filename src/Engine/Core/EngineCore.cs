@@ -50,7 +50,7 @@ internal sealed class EngineCore
     internal void AdvanceTo(Instant wall, long monotonicMs)
     {
         State.MonotonicMs = monotonicMs;
-        if (wall > State.Now)
+        if (wall > State.Now || Planted.Is(PlantedBug.ClockGoesBack))
         {
             State.Now = wall;
         }
@@ -132,7 +132,8 @@ internal sealed class EngineCore
         }
 
         return job is not null
-            && job.State == JobState.Running && job.Runs == lease.Run && job.RunEpoch == lease.Epoch
+            && job.State == JobState.Running
+            && ((job.Runs == lease.Run && job.RunEpoch == lease.Epoch) || Planted.Is(PlantedBug.StaleCompletionAccepted))
                 ? job
                 : null;
     }

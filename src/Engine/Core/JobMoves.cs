@@ -138,6 +138,12 @@ internal static class JobMoves
                 break;
             case JobState.Running:
                 state.Leases.Remove(job);
+                if (job.CancelRequested && Planted.Is(PlantedBug.LeakedSlotOnCancel))
+                {
+                    job.Holds = null;
+                    break;
+                }
+
                 ReleaseSlots(state, job);
                 break;
             default:

@@ -100,7 +100,11 @@ internal static class Recovery
                         $"Frame {frame.Sequence} was read where frame {sequence + 1} follows.");
                 }
 
-                Apply(core, frame);
+                if (sequence + 1 < lastSequence || !Planted.Is(PlantedBug.ReplaySkipsLastFrame))
+                {
+                    Apply(core, frame);
+                }
+
                 sequence++;
                 report = report with
                 {

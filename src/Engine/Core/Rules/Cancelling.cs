@@ -10,6 +10,11 @@ internal static class Cancelling
     {
         if (job.State.IsFinal)
         {
+            if (Planted.Is(PlantedBug.TerminalChangedTwice))
+            {
+                job.State = JobState.Cancelled;
+            }
+
             return CancelOutcome.AlreadyFinal;
         }
 
@@ -50,7 +55,7 @@ internal static class Cancelling
         details.DebugId = e.DebugId;
 
         // It cost nobody anything: the day it was charged to has room again (design 4).
-        if (e.State == JobState.Cancelled && job.NeverStarted)
+        if (e.State == JobState.Cancelled && job.NeverStarted && !Planted.Is(PlantedBug.AllowanceKeptOnCancel))
         {
             job.User.Allowance.Refund(job.ChargedDay);
             if (job.DeferredOnDay != Job.NeverDeferred)

@@ -18,7 +18,7 @@ internal static class Finishing
         }
 
         // Whatever the run says now, its owner was promised that it would not complete (L7).
-        if (job.CancelRequested)
+        if (job.CancelRequested && !Planted.Is(PlantedBug.CancelledRunCompletes))
         {
             Cancel(core, job);
             return LeaseAnswer.CancelRequested;
@@ -125,6 +125,11 @@ internal static class Finishing
                 break;
             case RunEnd.Lost:
                 job.LostRuns++;
+                if (Planted.Is(PlantedBug.LostRunLosesItsPlace))
+                {
+                    job.EntrySequence = ++core.State.LastSequence;
+                }
+
                 break;
             case RunEnd.Suspended or RunEnd.Stopped:
                 break;
@@ -186,10 +191,12 @@ internal static class Finishing
             DebugId = failed.DebugId,
         };
 
-        if (failed.Retryable && job.Retries < (policy?.MaxRetries ?? 0))
+        int retries = policy?.MaxRetries ?? 0;
+        if (failed.Retryable && job.Retries < retries + (Planted.Is(PlantedBug.OneRetryTooMany) ? 1 : 0))
         {
+            var delay = Planted.Is(PlantedBug.RetryTooEarly) ? TimeSpan.Zero : RetryDelay(policy!, job.Retries);
             ended.State = JobState.Scheduled;
-            ended.DueMs = core.State.Now.Add(RetryDelay(policy!, job.Retries)).Ms;
+            ended.DueMs = core.State.Now.Add(delay).Ms;
             ended.Why = WaitKind.RetryDelay;
         }
 

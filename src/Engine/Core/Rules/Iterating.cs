@@ -21,7 +21,8 @@ internal static class Iterating
             return IterationAnswer.CapReached;
         }
 
-        if (job.IterationsUsed >= job.IterationsGranted)
+        if (job.IterationsUsed >= job.IterationsGranted
+            && !(job.IterationsUsed == job.IterationsGranted && Planted.Is(PlantedBug.IterationCapOffByOne)))
         {
             return IterationAnswer.Suspend;
         }
@@ -41,6 +42,11 @@ internal static class Iterating
         if (job.IterationsUsed >= tier.IterationCap)
         {
             return (ConfirmOutcome.CapReached, 0);
+        }
+
+        if (job.State == JobState.Queued && job.LastGrant > 0 && Planted.Is(PlantedBug.ConfirmedTwiceGrantsTwice))
+        {
+            job.IterationsGranted += job.LastGrant;
         }
 
         if (job.State != JobState.AwaitingConfirmation)

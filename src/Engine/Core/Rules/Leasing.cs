@@ -17,7 +17,11 @@ internal static class Leasing
             return LeaseAnswer.CancelRequested;
         }
 
-        Renew(core, job);
+        if (!Planted.Is(PlantedBug.LeaseNotRenewed))
+        {
+            Renew(core, job);
+        }
+
         return LeaseAnswer.Accepted;
     }
 
@@ -47,6 +51,12 @@ internal static class Leasing
         int lost = 0;
         while (leases.Count > 0 && leases.FirstKey.High <= (ulong)core.State.MonotonicMs && !core.Sink.IsFull)
         {
+            if (Planted.Is(PlantedBug.ExpiredLeaseIgnored))
+            {
+                JobMoves.Lease(core.State, leases.First, long.MaxValue);
+                continue;
+            }
+
             Finishing.Lose(core, leases.First);
             lost++;
         }

@@ -7,7 +7,8 @@ internal static class Releasing
     /// <summary>When a job may run on a day: its start plus a jitter that depends on nothing but the job (LA-16,
     /// A6).</summary>
     internal static Instant DueOn(int day, JobId id, EngineSettings settings) =>
-        new(Instant.StartOf(day).Ms + (long)(id.Seed % (ulong)(settings.ReleaseJitterMs + 1)));
+        new(Instant.StartOf(Planted.Is(PlantedBug.ReleasedADayEarly) ? day - 1 : day).Ms
+            + (long)(id.Seed % (ulong)(settings.ReleaseJitterMs + 1)));
 
     /// <summary>Does all that is due now. Safe to call at any time, any number of times.</summary>
     internal static void Decide(EngineCore core)
@@ -110,6 +111,10 @@ internal static class Releasing
             job.User.Allowance.Refund(job.ChargedDay);
             job.User.Allowance.Charge(day, state.Now.Day);
             job.ChargedDay = day;
+        }
+        else if (job.ScheduledWhy == WaitKind.DailyAllowance && Planted.Is(PlantedBug.DoubleCountAtMidnight))
+        {
+            job.User.Allowance.Charge(day, state.Now.Day);
         }
     }
 }

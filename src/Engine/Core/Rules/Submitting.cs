@@ -67,7 +67,8 @@ internal static class Submitting
         int today = state.Now.Day;
         if ((user?.Allowance.ChargedTo(today) ?? 0) < tier.DailyLimit)
         {
-            if (state.Queued >= core.Settings.GlobalCap)
+            if (state.Queued >= core.Settings.GlobalCap
+                && !(state.Queued == core.Settings.GlobalCap && Planted.Is(PlantedBug.CapOffByOne)))
             {
                 return RefuseFullQueue(core, tier);
             }
@@ -105,7 +106,8 @@ internal static class Submitting
     internal static SubmitResult? DecideRepeat(EngineCore core, in Submission submission)
     {
         if (submission.Key is not { } key
-            || KeptFor(core.State.Users.GetValueOrDefault(submission.UserId), key, core.State.Now) is not { } kept)
+            || KeptFor(core.State.Users.GetValueOrDefault(submission.UserId), key, core.State.Now) is not { } kept
+            || Planted.Is(PlantedBug.ResendCreatesSecondJob))
         {
             return null;
         }

@@ -13,6 +13,11 @@ internal static class Viewing
     {
         bool queued = job.State == JobState.Queued;
         long position = queued ? core.State.Positions.RankOf(job.Key) : 0;
+        if (position > 1 && Planted.Is(PlantedBug.PositionOffByOne))
+        {
+            position--;
+        }
+
         var details = job.Details;
         var (status, label) = StatusOf(job);
         return new JobView

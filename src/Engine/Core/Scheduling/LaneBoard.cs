@@ -92,6 +92,11 @@ internal static class LaneBoard
                 return best;
             }
 
+            if (Planted.Is(PlantedBug.HeadOfLineBlock))
+            {
+                return null;
+            }
+
             Park(best, full);
         }
     }
@@ -103,7 +108,8 @@ internal static class LaneBoard
         foreach (var group in limit.Groups)
         {
             int capacity = limit.CapacityFor(group.Tier);
-            if (limit.Used + 1 >= capacity && limit.Used < capacity && group.Lanes.Count > 0)
+            if (limit.Used + 1 >= capacity && limit.Used < capacity && group.Lanes.Count > 0
+                && !Planted.Is(PlantedBug.LostWakeUp))
             {
                 Unpark(group.Lanes.First, group);
             }
@@ -116,7 +122,7 @@ internal static class LaneBoard
     {
         foreach (var group in limit.Groups)
         {
-            if (group.Lanes.Count > 0 && limit.HasRoomFor(group.Tier))
+            if (group.Lanes.Count > 0 && limit.HasRoomFor(group.Tier) && !Planted.Is(PlantedBug.RaisedLimitWakesNobody))
             {
                 Unpark(group.Lanes.First, group);
             }

@@ -1,0 +1,137 @@
+using Engine.Core;
+
+namespace Engine.Simulation.Audit;
+
+/// <summary>A promise that was broken.</summary>
+/// <param name="Invariant">Which, by its id in the reliability reference.</param>
+/// <param name="Message">What was seen.</param>
+/// <param name="Step">The event of the world at which it was seen.</param>
+/// <param name="At">When that was.</param>
+internal sealed record Finding(string Invariant, string Message, long Step, TimeSpan At);
+
+/// <summary>What one simulation knows for sure, over all lives of its engine: what was decided, what is durable, what was
+/// acknowledged, and the first thing that did not fit.</summary>
+internal sealed class Inquest(World world, Sometimes sometimes)
+{
+    private readonly List<JobEvent> _events = [];
+    private readonly List<long> _instants = [];
+    private readonly List<(uint Checksum, long Events, long InstantMs)> _frames = [];
+
+    internal World World { get; } = world;
+
+    internal Sometimes Sometimes { get; } = sometimes;
+
+    internal Ledger Ledger { get; } = new();
+
+    /// <summary>The first finding; what follows one proves nothing.</summary>
+    internal Finding? Finding { get; private set; }
+
+    /// <summary>Events that were decided in the line that storage keeps.</summary>
+    internal long EventCount => _events.Count;
+
+    /// <summary>Events in frames that were handed to the storage.</summary>
+    internal long EventsHandedOver => _frames.Count == 0 ? 0 : _frames[^1].Events;
+
+    /// <summary>The last frame that an append acknowledged.</summary>
+    internal long AckedSequence { get; private set; }
+
+    /// <summary>Events in frames up to it.</summary>
+    internal long DurableEvents => AckedSequence == 0 ? 0 : _frames[(int)AckedSequence - 1].Events;
+
+    /// <summary>Completions and other words under a lease that was over: all of them were refused.</summary>
+    internal long StaleRefused { get; set; }
+
+    internal long LastSequence => _frames.Count;
+
+    internal void Fail(string invariant, string message) =>
+        Finding ??= new Finding(invariant, message.ReplaceLineEndings(" "), World.Steps, World.Elapsed);
+
+    internal void Decided(in JobEvent e, long instantMs)
+    {
+        _events.Add(e);
+        _instants.Add(instantMs);
+    }
+
+    internal void HandedOver(long sequence, uint checksum, long events, long instantMs)
+    {
+        if (sequence != _frames.Count + 1)
+        {
+            Fail("D2", $"Frame {sequence} was appended after frame {_frames.Count}.");
+            return;
+        }
+
+        _frames.Add((checksum, events, instantMs));
+    }
+
+    internal void Acknowledged(long sequence) => AckedSequence = Math.Max(AckedSequence, sequence);
+
+    /// <summary>A life begins: what it finds is compared with what was written (D1, D2).</summary>
+    internal void Found(long lastSequence, uint lastChecksum)
+    {
+        if (lastSequence < AckedSequence)
+        {
+            Fail("D1", $"Frames up to {AckedSequence} were acknowledged; the journal ends with frame {lastSequence}.");
+        }
+        else if (lastSequence > _frames.Count)
+        {
+            Fail("D2", $"The journal ends with frame {lastSequence}; only {_frames.Count} were ever appended.");
+        }
+        else if (lastSequence > 0)
+        {
+            FoundFrame(lastSequence, lastChecksum);
+        }
+
+        if (Finding is not null)
+        {
+            return;
+        }
+
+        bool lost = lastSequence < _frames.Count;
+        if (lastSequence > AckedSequence)
+        {
+            Sometimes.Saw(Corner.UnansweredButDone);
+        }
+
+        if (lost || _events.Count > EventsHandedOver)
+        {
+            Sometimes.Saw(Corner.UnansweredAndUndone);
+        }
+
+        _frames.RemoveRange((int)lastSequence, (int)(_frames.Count - lastSequence));
+        int events = (int)EventsHandedOver;
+        _events.RemoveRange(events, _events.Count - events);
+        _instants.RemoveRange(events, _instants.Count - events);
+        AckedSequence = lastSequence;
+    }
+
+    internal void FoundFrame(long sequence, uint checksum)
+    {
+        if (sequence < 1 || sequence > _frames.Count || _frames[(int)sequence - 1].Checksum != checksum)
+        {
+            Fail("D2", $"Frame {sequence} was read back with another checksum ({checksum:x8}) than it was appended with.");
+        }
+    }
+
+    /// <summary>What the durable events say, told anew from the first.</summary>
+    internal Model Retell(JobEngineOptions options)
+    {
+        var model = new Model(options);
+        for (int i = 0; i < _events.Count; i++)
+        {
+            model.NowMs = _instants[i];
+            model.Apply(_events[i], i + 1);
+        }
+
+        if (_frames.Count > 0)
+        {
+            model.NowMs = _frames[^1].InstantMs;
+        }
+
+        foreach (var answer in model.Answers.Values)
+        {
+            answer.IsFromBefore = true;
+        }
+
+        return model;
+    }
+}

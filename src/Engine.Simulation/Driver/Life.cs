@@ -1,0 +1,366 @@
+using Engine.Core;
+using Engine.Diagnostics;
+using Engine.Estimation;
+using Engine.Runtime;
+using Engine.Simulation.Audit;
+using Engine.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Engine.Simulation.Driver;
+
+/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread, from
+/// the opening of the journal to the end of the process.</summary>
+internal sealed class Life : IDisposable
+{
+    // A loop that does not come to rest within this many steps of one instant does not come to rest.
+    private const int MaxIdleWakes = 1000;
+    private const int StepsAtOnce = 4;
+
+    private readonly SimEngine _engine;
+    private readonly BatchWriter _writer = new();
+#pragma warning disable CA2213 // A process that is killed closes nothing; the storage knows that it is gone.
+    private readonly PortJournal _journal;
+#pragma warning restore CA2213
+    private readonly EngineMetrics _metrics = new();
+    private readonly List<SimCall> _calls = [];
+    private readonly List<SimClaim> _claims = [];
+    private readonly List<string[]> _waiting = [];
+    private Inbox _inbox = null!;
+    private LoopContext _context = null!;
+    private bool _isPumpPlanned;
+    private long _wakeVersion;
+    private int _idleWakes;
+
+    internal Life(SimEngine engine, IJournal journal)
+    {
+        _engine = engine;
+        Witness = new Witness(engine.Inquest, _writer) { WorkersServeAll = engine.WorkersServeAll };
+        _journal = new PortJournal(this, journal, engine.Inquest, () => engine.CrashesAtPort(this));
+    }
+
+    internal Witness Witness { get; }
+
+    internal EngineCore Core { get; private set; } = null!;
+
+    internal CommandLoop? Loop { get; private set; }
+
+    /// <summary>The process is gone: nothing it planned happens.</summary>
+    internal bool IsDead { get; private set; }
+
+    /// <summary>The process stands still, as one does that was stopped by a signal.</summary>
+    internal bool IsPaused { get; set; }
+
+    /// <summary>The loop takes calls.</summary>
+    internal bool IsUp { get; private set; }
+
+    internal bool HasFailed => _journal.HasFailed;
+
+    internal bool IsIdle => _journal.InFlight == 0 && !_isPumpPlanned;
+
+    internal long Epoch { get; private set; }
+
+    /// <summary>Starts as a process does: own the journal, replay it. The first step then ends the runs of the one
+    /// before.</summary>
+    internal async Task StartAsync()
+    {
+        var options = _engine.Options;
+        Core = new EngineCore(EngineSettings.From(options), new MovingAverageEstimator(), Witness);
+        Witness.Core = Core;
+        var ownership = await _journal.AcquireAsync().ConfigureAwait(false);
+        await Recovery.ReplayAsync(Core, _journal, ownership, CancellationToken.None).ConfigureAwait(false);
+        if (IsDead)
+        {
+            return;
+        }
+
+        _writer.Batch.Forgotten.Clear();
+        if (Planted.Is(PlantedBug.CapCountWrongAfterRestart) && Core.State.Queued > 0)
+        {
+            Core.State.Counts[(int)JobState.Queued]--;
+        }
+
+        Witness.CheckEverything();
+        _engine.Inquest.Ledger.Check(Core, Witness.Model, _engine.Inquest);
+        _inbox = new Inbox(65_536);
+        var feed = new LiveFeed();
+        feed.StartAfter(Core.State.LastEventId);
+        _context = new LoopContext(Core, feed);
+        Loop = new CommandLoop(
+            Core, _writer, _context, _inbox, _journal, ownership, _engine.World.Clock, _metrics, NullLogger.Instance);
+        IsUp = true;
+        PlanPump(TimeSpan.Zero);
+        _engine.Started(this);
+    }
+
+    /// <summary>The journal is ours: what it holds is compared with what was written.</summary>
+    internal void Acquired(JournalOwnership ownership)
+    {
+        Epoch = ownership.Epoch;
+        _engine.Acquired(this, ownership);
+    }
+
+    internal void Post(SimCall call)
+    {
+        call.Life = this;
+        call.Index = _calls.Count;
+        _calls.Add(call);
+        Write(call);
+        PlanPump(_engine.StepTime());
+    }
+
+    internal void Claim(SimClaim claim)
+    {
+        _claims.Add(claim);
+        Write(claim.Operation);
+        PlanPump(_engine.StepTime());
+    }
+
+    /// <summary>No new work, then the end, as a host that stops asks for it.</summary>
+    internal void Stop(bool forGood)
+    {
+        var operation = new FuncOperation<bool>(loop => loop.IsStopping = true);
+        Write(operation);
+        if (forGood)
+        {
+            Write(new FuncOperation<bool>(loop => loop.IsEnding = true));
+        }
+
+        PlanPump(TimeSpan.Zero);
+    }
+
+    internal void Answered(SimCall call)
+    {
+        Witness.CheckPublished(call.EventsSeen, call.Caused, HasFailed);
+        Forget(call);
+    }
+
+    internal void Forget(SimCall call)
+    {
+        var last = _calls[^1];
+        _calls[call.Index] = last;
+        last.Index = call.Index;
+        _calls.RemoveAt(_calls.Count - 1);
+        call.Life = null;
+    }
+
+    /// <summary>Called after each event of the world: an append may have ended in it.</summary>
+    internal void AfterEvent()
+    {
+        if (IsUp && !_isPumpPlanned && Loop!.HasWork)
+        {
+            PlanPump(_engine.StepTime());
+        }
+    }
+
+    /// <summary>The process ends without a word to anybody; who waits for an answer finds the connection closed.</summary>
+    internal void Die()
+    {
+        IsDead = true;
+        IsUp = false;
+        _wakeVersion++;
+        _metrics.Dispose();
+        foreach (var call in _calls.ToArray())
+        {
+            call.Life = null;
+            call.Lost();
+        }
+
+        _calls.Clear();
+        foreach (var claim in _claims.ToArray())
+        {
+            claim.Done(null);
+        }
+
+        _claims.Clear();
+    }
+
+    internal void Resume()
+    {
+        IsPaused = false;
+        _isPumpPlanned = false;
+        PlanPump(TimeSpan.Zero);
+    }
+
+    /// <summary>The journal is closed properly, as a process does that ends by itself.</summary>
+    internal async void CloseJournal() => await _journal.DisposeAsync().ConfigureAwait(false);
+
+    public void Dispose()
+    {
+        if (!IsDead)
+        {
+            Die();
+        }
+    }
+
+    private void Write(Operation operation)
+    {
+        var written = _inbox.WriteAsync(operation, CancellationToken.None);
+        if (!written.IsCompleted)
+        {
+            _engine.Inquest.Fail("SIM", "The inbox is full: the simulation asks for more than an hour has room for.");
+        }
+        else if (written.IsFaulted && operation is SimCall call)
+        {
+            call.Fail(written.AsTask().Exception!.InnerException!);
+        }
+    }
+
+    private void PlanPump(TimeSpan after)
+    {
+        if (!_isPumpPlanned && IsUp)
+        {
+            _isPumpPlanned = true;
+            _engine.World.In(after, Pump);
+        }
+    }
+
+    private void Pump()
+    {
+        if (IsDead || IsPaused)
+        {
+            return;
+        }
+
+        _isPumpPlanned = false;
+        bool any = false;
+        for (int i = 0; i < StepsAtOnce && !IsDead; i++)
+        {
+            if (!Loop!.Step())
+            {
+                any = false;
+                break;
+            }
+
+            any = true;
+            if (_engine.IsCrashing(this))
+            {
+                return;
+            }
+        }
+
+        AfterSteps();
+        if (IsDead || Loop!.HasEnded)
+        {
+            _engine.Ended(this);
+            return;
+        }
+
+        if (any || Loop.HasWork)
+        {
+            _idleWakes = 0;
+            PlanPump(_engine.StepTime());
+            return;
+        }
+
+        _waiting.Clear();
+        foreach (var claim in _claims)
+        {
+            if (claim.Waits)
+            {
+                _waiting.Add(claim.Types);
+            }
+        }
+
+        if (!_context.IsStopping && !Witness.IsSuperseded && _journal.InFlight == 0)
+        {
+            Witness.AtRest(_waiting);
+        }
+
+        PlanWake();
+    }
+
+    private void AfterSteps()
+    {
+        if (!Witness.IsSuperseded)
+        {
+            Witness.SyncClock();
+        }
+
+        for (int i = 0; i < _claims.Count; i++)
+        {
+            var claim = _claims[i];
+            if (!claim.Task.IsCompleted)
+            {
+                continue;
+            }
+
+            _claims.RemoveAt(i--);
+            Taken(claim);
+        }
+    }
+
+    private void Taken(SimClaim claim)
+    {
+        if (!claim.Task.IsCompletedSuccessfully)
+        {
+            claim.Done(null);
+            return;
+        }
+
+        var runs = claim.Task.Result;
+        foreach (var run in runs)
+        {
+            // A superseded life's model has learned nothing since: what it does not know was decided too late.
+            long unknown = Witness.IsSuperseded ? long.MaxValue : 0;
+            long seen = Witness.Model.Find(run.Lease.JobId) is { } job && job.Holds(run.Lease) ? job.RunEvent : unknown;
+            Witness.CheckPublished(seen, 1, HasFailed);
+            Witness.Renewed(run.Lease);
+            if (!Witness.IsSuperseded)
+            {
+                _engine.Inquest.Ledger.Claimed(run.Lease);
+            }
+        }
+
+        claim.Done(runs);
+    }
+
+    /// <summary>Sleeps as the loop's thread does: until the instant that the loop named, or until somebody rings.</summary>
+    private void PlanWake()
+    {
+        long version = ++_wakeVersion;
+        if (Loop!.NextWake is not { } wait)
+        {
+            return;
+        }
+
+        if (wait <= TimeSpan.Zero)
+        {
+            // It says that there is something to do, and finds nothing (V6).
+            if (++_idleWakes > MaxIdleWakes)
+            {
+                _engine.Inquest.Fail("V6", $"The loop wakes up at once ({wait}), again and again, and does nothing.");
+                return;
+            }
+
+            PlanPump(TimeSpan.FromMicroseconds(100));
+            return;
+        }
+
+        _idleWakes = 0;
+        wait = wait > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : wait;
+        _engine.World.In(wait, () =>
+        {
+            if (version == _wakeVersion && IsUp)
+            {
+                _engine.Woke();
+                PlanPump(TimeSpan.Zero);
+            }
+        });
+    }
+}
+
+/// <summary>A claim: the engine's own operation, which stays with the loop; its answer is looked for after each step.</summary>
+internal sealed class SimClaim(string[] types, int maxRuns, bool waits, Action<IReadOnlyList<ClaimedRun>?> done)
+{
+    private ValueTask<IReadOnlyList<ClaimedRun>>? _task;
+
+    internal string[] Types { get; } = types;
+
+    internal bool Waits { get; } = waits;
+
+    internal ClaimOperation Operation { get; } = new(types, maxRuns, waits);
+
+    internal ValueTask<IReadOnlyList<ClaimedRun>> Task => _task ??= Operation.Task;
+
+    internal void Done(IReadOnlyList<ClaimedRun>? runs) => done(runs);
+}

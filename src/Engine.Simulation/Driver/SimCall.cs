@@ -1,0 +1,172 @@
+using Engine.Runtime;
+using Engine.Simulation.Audit;
+
+namespace Engine.Simulation.Driver;
+
+/// <summary>A call on its way through the loop and back, by the loop's own rules; what it caused is seen on the way.</summary>
+internal abstract class SimCall : Operation
+{
+    /// <summary>The life of the engine it was sent to; null once it was answered, or never will be.</summary>
+    internal Life? Life { get; set; }
+
+    internal int Index { get; set; }
+
+    /// <summary>Events decided up to and with this call: what its answer may show.</summary>
+    internal long EventsSeen { get; private set; }
+
+    /// <summary>Events that it caused.</summary>
+    internal long Caused { get; private set; }
+
+    internal override bool Execute(LoopContext loop)
+    {
+        var witness = Life!.Witness;
+        witness.SyncClock();
+        long before = witness.EventCount;
+        witness.Call = this;
+        Prepare(witness);
+        bool known = Decide(loop);
+        witness.Call = null;
+        EventsSeen = witness.EventCount;
+        Caused = EventsSeen - before;
+        Decided(witness);
+        return known;
+    }
+
+    internal override void Publish()
+    {
+        if (Life is { } life)
+        {
+            life.Answered(this);
+            Answer(life.Witness);
+        }
+    }
+
+    internal override void Fail(Exception exception)
+    {
+        if (Life is { } life)
+        {
+            life.Forget(this);
+            Lost();
+        }
+    }
+
+    /// <summary>There will be no answer: whether it happened is not known.</summary>
+    internal abstract void Lost();
+
+    /// <summary>Notes what the model expects, before the engine decides.</summary>
+    protected abstract void Prepare(Witness witness);
+
+    protected abstract bool Decide(LoopContext loop);
+
+    /// <summary>Compares what was caused, right after the engine decided.</summary>
+    protected virtual void Decided(Witness witness)
+    {
+    }
+
+    /// <summary>Compares the answer with what was expected, and hands it to whoever asked.</summary>
+    protected abstract void Answer(Witness witness);
+}
+
+/// <summary>A question or command that the engine decides in a function of its own.</summary>
+/// <param name="name">What it is called when it goes wrong.</param>
+/// <param name="expect">What the model says the answer must be; called before the engine decides.</param>
+/// <param name="decide">The engine's decision.</param>
+/// <param name="mayCause">How many events each answer may come with, at most.</param>
+/// <param name="done">Who asked; null for no answer.</param>
+internal sealed class AskCall<T>(
+    string name,
+    Func<Witness, T>? expect,
+    Func<LoopContext, T> decide,
+    Func<T, int> mayCause,
+    Action<T, bool> done) : SimCall
+    where T : notnull
+{
+    private T? _expected;
+    private T? _answer;
+
+    internal override void Lost() => done(default!, false);
+
+    protected override void Prepare(Witness witness)
+    {
+        if (expect is not null && !witness.IsSuperseded)
+        {
+            _expected = expect(witness);
+        }
+    }
+
+    protected override bool Decide(LoopContext loop)
+    {
+        _answer = decide(loop);
+        return true;
+    }
+
+    protected override void Decided(Witness witness) =>
+        witness.CheckAnswer(name, expect is null || witness.IsSuperseded ? _answer : _expected, _answer, Caused, mayCause(_answer!));
+
+    protected override void Answer(Witness witness) => done(_answer!, true);
+}
+
+/// <summary>A submission, carried by the engine's own operation.</summary>
+internal sealed class SubmitCall(Core.Rules.Submission submission, Action<SubmitResult, bool> done) : SimCall
+{
+    private SubmitOperation _inner = null!;
+    private ValueTask<SubmitResult> _task;
+    private SubmitExpectation _expected;
+
+    internal override void Lost() => done(default, false);
+
+    protected override void Prepare(Witness witness)
+    {
+        _inner = SubmitOperation.Pool.Rent();
+        _inner.Submission = submission;
+        _task = _inner.Task;
+        _expected = witness.Expect(submission);
+    }
+
+    protected override bool Decide(LoopContext loop)
+    {
+        bool known = _inner.Execute(loop);
+        _expected.IsStopping = loop.IsStopping;
+        return known;
+    }
+
+    protected override void Decided(Witness witness) => witness.NotePosition(submission, ref _expected, Caused);
+
+    protected override void Answer(Witness witness)
+    {
+        _inner.Publish();
+        var result = _task.GetAwaiter().GetResult();
+        witness.CheckSubmit(submission, _expected, result, Caused);
+        done(result, true);
+    }
+}
+
+/// <summary>The end of a run, carried by the engine's own operation.</summary>
+internal sealed class EndRunCall(RunLease lease, RunOutcome outcome, Action<LeaseAnswer, bool> done) : SimCall
+{
+    private EndRunOperation _inner = null!;
+    private ValueTask<LeaseAnswer> _task;
+    private LeaseAnswer _expected;
+
+    internal override void Lost() => done(default, false);
+
+    protected override void Prepare(Witness witness)
+    {
+        _inner = EndRunOperation.Pool.Rent();
+        (_inner.Lease, _inner.Outcome) = (lease, outcome);
+        _task = _inner.Task;
+        _expected = witness.ExpectEnd(lease, outcome);
+    }
+
+    protected override bool Decide(LoopContext loop) => _inner.Execute(loop);
+
+    protected override void Answer(Witness witness)
+    {
+        _inner.Publish();
+        var answer = _task.GetAwaiter().GetResult();
+        int mayCause = answer is LeaseAnswer.Accepted or LeaseAnswer.CancelRequested ? 1 : 0;
+        witness.CheckAnswer($"the end of {lease}", witness.IsSuperseded ? answer : _expected, answer, Caused, mayCause);
+        witness.NoteEnd(lease, outcome, answer);
+        done(answer, true);
+    }
+}

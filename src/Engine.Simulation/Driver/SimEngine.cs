@@ -1,0 +1,469 @@
+using Engine.Core.Rules;
+using Engine.Hosting;
+using Engine.Runtime;
+using Engine.Simulation.Audit;
+using Engine.Storage;
+
+namespace Engine.Simulation.Driver;
+
+/// <summary>An engine over all its lives: starts it again after each end, on what its storage kept.</summary>
+internal sealed class SimEngine(World world, ISimStorage storage, Inquest inquest, JobEngineOptions options)
+{
+    private readonly RandomStream _crashDice = world.Stream("crash");
+    private readonly RandomStream _loopDice = world.Stream("loop");
+    private Life? _zombie;
+    private bool _mustCrash;
+    private bool _stopsGracefully;
+    private int _failedStarts;
+
+    internal World World { get; } = world;
+
+    internal Inquest Inquest { get; } = inquest;
+
+    /// <summary>The settings that the next life starts with: those in force.</summary>
+    internal JobEngineOptions Options { get; set; } = options;
+
+    internal bool WorkersServeAll { get; set; }
+
+    /// <summary>How often a call of the storage port is the last thing that a process does.</summary>
+    internal double PortCrashChance { get; set; }
+
+    /// <summary>How long it takes until a dead engine is started again, at most.</summary>
+    internal TimeSpan Downtime { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How a life ends when it is cut short.</summary>
+    internal bool MayLosePower { get; set; }
+
+    internal Life? Life { get; private set; }
+
+    internal bool IsUp => Life is { IsUp: true, IsPaused: false };
+
+    internal int Lives { get; private set; }
+
+    /// <summary>Times that the loop woke up by the clock.</summary>
+    internal long Wakes { get; private set; }
+
+    /// <summary>Called when the engine takes calls again.</summary>
+    internal Action? CameUp { get; set; }
+
+    internal void Start()
+    {
+        Lives++;
+        Life = new Life(this, storage.Open());
+        var life = Life;
+        Watch(life, life.StartAsync());
+    }
+
+    /// <summary>Called after each event of the world.</summary>
+    internal void AfterEvent()
+    {
+        _zombie?.AfterEvent();
+        Life?.AfterEvent();
+        if (_mustCrash)
+        {
+            _mustCrash = false;
+            Inquest.Sometimes.Saw(Corner.CrashAtPortCall);
+            Crash();
+        }
+    }
+
+    /// <summary>The process dies, or its machine; it is started again later.</summary>
+    internal void Crash()
+    {
+        if (Life is not { } life)
+        {
+            return;
+        }
+
+        var kind = MayLosePower && _crashDice.Chance(0.6) ? CrashKind.PowerCut : CrashKind.Kill;
+        Inquest.Sometimes.Saw(kind == CrashKind.PowerCut ? Corner.PowerCut : Corner.ProcessKilled);
+        if (life is { IsUp: false })
+        {
+            Inquest.Sometimes.Saw(Corner.CrashInRecovery);
+        }
+
+        storage.Crash(kind);
+        End(_zombie);
+        _zombie = null;
+        End(life);
+        RestartLater();
+    }
+
+    /// <summary>The owner stops dead for a while; another process takes over, and then the first wakes up.</summary>
+    internal void TakeOver(TimeSpan pause)
+    {
+        if (_zombie is not null || Life is not { IsUp: true } life)
+        {
+            return;
+        }
+
+        life.IsPaused = true;
+        _zombie = life;
+        Life = null;
+        Start();
+        World.In(pause, () =>
+        {
+            if (!life.IsDead)
+            {
+                life.Resume();
+            }
+        });
+
+        // One that has nothing to write is never told that it was superseded; its host's lease runs out all the same.
+        World.In(pause + TimeSpan.FromMinutes(1), () =>
+        {
+            if (ReferenceEquals(life, _zombie))
+            {
+                _zombie = null;
+                End(life);
+            }
+        });
+    }
+
+    internal void StopGracefully(TimeSpan deadline)
+    {
+        if (Life is not { IsUp: true } life || _stopsGracefully)
+        {
+            return;
+        }
+
+        _stopsGracefully = true;
+        life.Stop(forGood: false);
+        World.In(deadline / 2, () =>
+        {
+            if (!life.IsDead)
+            {
+                life.Stop(forGood: true);
+            }
+        });
+        World.In(deadline * 2, () =>
+        {
+            if (!life.IsDead && !life.HasFailed && ReferenceEquals(life, Life) && !life.IsPaused)
+            {
+                Inquest.Fail("V7", $"The engine was asked to stop, and has not after {deadline * 2}.");
+            }
+        });
+    }
+
+    // ---- what lives tell -------------------------------------------------------------------------------------------
+
+    internal void Acquired(Life life, JournalOwnership ownership)
+    {
+        Inquest.Found(ownership.LastSequence, ownership.LastChecksum);
+        if (Inquest.Finding is not null)
+        {
+            throw new JournalDamagedException("The simulation has found what it was looking for.");
+        }
+
+        _zombie?.Witness.Supersede();
+        life.Witness.Begin(Inquest.Retell(Options), ownership.Epoch);
+    }
+
+    internal void Started(Life life)
+    {
+        _failedStarts = 0;
+        if (ReferenceEquals(life, Life))
+        {
+            CameUp?.Invoke();
+        }
+    }
+
+    internal void Ended(Life life)
+    {
+        var failure = life.Loop?.Failure;
+        if (failure is not null && !life.HasFailed)
+        {
+            Inquest.Fail("C", $"The loop failed by itself: {failure.Message}");
+        }
+
+        bool wasZombie = ReferenceEquals(life, _zombie);
+        if (wasZombie && failure is JournalException)
+        {
+            Inquest.Sometimes.Saw(Corner.SecondOwnerFencedFirst);
+        }
+
+        if (failure is null && !wasZombie)
+        {
+            Inquest.Sometimes.Saw(Corner.StoppedGracefully);
+        }
+
+        End(life);
+        life.CloseJournal();
+        if (wasZombie)
+        {
+            _zombie = null;
+        }
+        else
+        {
+            RestartLater();
+        }
+    }
+
+    internal void Woke() => Wakes++;
+
+    internal bool IsCrashing(Life life) => _mustCrash && ReferenceEquals(life, Life);
+
+    internal bool CrashesAtPort(Life life)
+    {
+        // The dice are thrown only where a crash is possible: without the fault nothing else shifts.
+        if (_mustCrash || (PortCrashChance > 0 && ReferenceEquals(life, Life) && _crashDice.Chance(PortCrashChance)))
+        {
+            _mustCrash = true;
+            return true;
+        }
+
+        return false;
+    }
+
+    internal TimeSpan StepTime() => _loopDice.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(2));
+
+    // ---- calls -----------------------------------------------------------------------------------------------------
+
+    internal void Submit(JobRequest request, JobId id, Action<SubmitResult, bool> done)
+    {
+        if (RequestRules.Objection(request, Options) is { } refusal)
+        {
+            Inquest.Sometimes.Saw(Corner.HostileName);
+            done(new SubmitResult { Outcome = SubmitOutcome.Refused, Refusal = refusal }, true);
+            return;
+        }
+
+        var submission = new Submission(
+            request.Id ?? id,
+            request.Id is not null,
+            request.Type,
+            request.UserId,
+            request.ProjectId,
+            request.Tier,
+            request.Priority,
+            request.Payload,
+            RequestRules.SortedResources(request),
+            request.IdempotencyKey,
+            request.IdempotencyKey is null ? default : RequestRules.Fingerprint(request));
+        Post(new SubmitCall(submission, (result, known) =>
+        {
+            if (known && result.Outcome == SubmitOutcome.Refused)
+            {
+                // An id that the caller gives may be sent again, and taken then.
+                if (!submission.IdIsGiven)
+                {
+                    Inquest.Ledger.Refused(submission.Id);
+                }
+            }
+            else if (known && !result.Repeated)
+            {
+                Inquest.Ledger.Accepted(result.JobId);
+            }
+
+            done(result, known);
+        }));
+    }
+
+    internal void EndRun(RunLease lease, RunOutcome outcome, Action<LeaseAnswer, bool> done) =>
+        Post(new EndRunCall(lease, outcome, done));
+
+    internal void Claim(string[] types, int maxRuns, bool waits, Action<IReadOnlyList<ClaimedRun>?> done)
+    {
+        if (Life is { IsUp: true } life)
+        {
+            life.Claim(new SimClaim(types, maxRuns, waits, done));
+        }
+        else
+        {
+            done(null);
+        }
+    }
+
+    internal void Heartbeat(RunLease lease, Action<LeaseAnswer, bool> done) => Post(new AskCall<LeaseAnswer>(
+        "a heartbeat",
+        witness => witness.ExpectWord(lease),
+        loop =>
+        {
+            var answer = Leasing.DecideHeartbeat(loop.Core, lease);
+            if (answer == LeaseAnswer.Accepted)
+            {
+                ((Witness)loop.Core.Sink).Renewed(lease);
+            }
+
+            return answer;
+        },
+        static _ => 0,
+        done));
+
+    internal void MoveToStage(RunLease lease, string stage, Action<LeaseAnswer, bool> done) =>
+        Post(new AskCall<LeaseAnswer>(
+            $"a move to {stage}",
+            witness => witness.ExpectStage(lease, stage),
+            loop => Reporting.DecideStage(loop.Core, lease, stage, null),
+            static answer => answer == LeaseAnswer.Accepted ? 1 : 0,
+            done));
+
+    internal void Report(RunLease lease, int percent, Action<LeaseAnswer, bool> done) => Post(new AskCall<LeaseAnswer>(
+        "a report",
+        witness => witness.ExpectWord(lease),
+        loop => Reporting.DecideProgress(loop.Core, lease, percent, null),
+        static answer => answer == LeaseAnswer.Accepted ? 1 : 0,
+        done));
+
+    internal void BeginIteration(RunLease lease, Action<IterationAnswer, bool> done) =>
+        Post(new AskCall<IterationAnswer>(
+            "an iteration",
+            witness => witness.ExpectIteration(lease),
+            loop => Iterating.DecideBegin(loop.Core, lease),
+            static answer => answer == IterationAnswer.Granted ? 1 : 0,
+            (answer, known) =>
+            {
+                if (known && answer == IterationAnswer.Granted)
+                {
+                    Inquest.Ledger.Iterated(lease.JobId);
+                }
+                else if (known && answer == IterationAnswer.CapReached)
+                {
+                    Inquest.Sometimes.Saw(Corner.IterationCapReached);
+                }
+
+                done(answer, known);
+            }));
+
+    internal void Cancel(JobId id, string? user, Action<CancelOutcome, bool> done) => Post(new AskCall<CancelOutcome>(
+        $"the cancellation of {id}",
+        witness => witness.Model.Find(id) is { } job && user is not null && job.User != user
+            ? CancelOutcome.NotFound
+            : witness.ExpectCancel(id),
+        loop => loop.Core.Find(id, user) is { } job ? Cancelling.Decide(loop.Core, job) : CancelOutcome.NotFound,
+        static outcome => outcome is CancelOutcome.Cancelled or CancelOutcome.Requested ? 1 : 0,
+        (outcome, known) =>
+        {
+            if (known && outcome == CancelOutcome.Cancelled)
+            {
+                Inquest.Ledger.Ended(id, JobState.Cancelled);
+            }
+            else if (known && outcome == CancelOutcome.Requested)
+            {
+                Inquest.Ledger.MustEndCancelled(id);
+            }
+
+            done(outcome, known);
+        }));
+
+    internal void Confirm(JobId id, Action<ConfirmOutcome, bool> done)
+    {
+        int granted = 0;
+        Post(new AskCall<ConfirmOutcome>(
+            $"the confirmation of {id}",
+            witness => witness.ExpectConfirm(id),
+            loop =>
+            {
+                if (loop.Core.Find(id, null) is not { } job)
+                {
+                    return ConfirmOutcome.NotFound;
+                }
+
+                bool wasAwaiting = job.State == JobState.AwaitingConfirmation;
+                var (outcome, _) = Iterating.DecideConfirm(loop.Core, job);
+                granted = job.IterationsGranted;
+                if (outcome == ConfirmOutcome.Confirmed && !wasAwaiting)
+                {
+                    Inquest.Sometimes.Saw(Corner.ConfirmedTwice);
+                }
+
+                return outcome;
+            },
+            static outcome => outcome == ConfirmOutcome.Confirmed ? 1 : 0,
+            (outcome, known) =>
+            {
+                if (known && outcome == ConfirmOutcome.Confirmed)
+                {
+                    Inquest.Ledger.Granted(id, granted);
+                }
+
+                done(outcome, known);
+            }));
+    }
+
+    /// <summary>Looks at a job: its state, its place and its runs are what the events say.</summary>
+    internal void View(JobId id, Action<bool> done) => Post(new AskCall<(JobState State, int Position, int Runs)>(
+        $"a look at {id}",
+        witness => witness.ExpectView(id) ?? default,
+        loop => loop.Core.Find(id, null) is { } job && Viewing.View(loop.Core, job, forOperator: true) is var view
+            ? (view.State, (int)view.Position, view.Runs)
+            : default,
+        static _ => 0,
+        (_, known) => done(known)));
+
+    /// <summary>Changes the settings while the engine runs (A9).</summary>
+    internal void Reconfigure(Action<JobEngineOptions> change) => Post(new AskCall<bool>(
+        "a change of settings",
+        null,
+        loop =>
+        {
+            var changed = OptionsRules.Copy(Options);
+            change(changed);
+            OptionsRules.Check(changed);
+            var witness = (Witness)loop.Core.Sink;
+            if (witness.IsSuperseded)
+            {
+                return false;
+            }
+
+            Options = changed;
+            witness.Model.Options = changed;
+            Configuring.Adopt(loop.Core, Core.EngineSettings.From(changed));
+            Configuring.DecideOrdering(loop.Core);
+            return true;
+        },
+        static _ => 1,
+        static (_, _) => { }));
+
+    private void Post(SimCall call)
+    {
+        if (_zombie is { IsDead: false } zombie && _loopDice.Chance(0.5))
+        {
+            // A connection from before is still open.
+            zombie.Post(call);
+        }
+        else if (Life is { IsUp: true } life)
+        {
+            life.Post(call);
+        }
+        else
+        {
+            call.Lost();
+        }
+    }
+
+    private static void End(Life? life)
+    {
+        life?.Dispose();
+    }
+
+    private void RestartLater()
+    {
+        Life = null;
+        _stopsGracefully = false;
+        World.In(_crashDice.Between(TimeSpan.FromMilliseconds(200), Downtime), Start);
+    }
+
+    private async void Watch(Life life, Task start)
+    {
+        try
+        {
+            await start.ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is JournalException or Core.InvariantViolationException)
+        {
+            // A disk in trouble may refuse, but not for ever, and not without trouble.
+            if (++_failedStarts > 20 || exception is not JournalException)
+            {
+                Inquest.Fail("V5", $"The engine does not start any more: {exception.Message}");
+            }
+
+            End(life);
+            life.CloseJournal();
+            if (ReferenceEquals(life, Life))
+            {
+                RestartLater();
+            }
+        }
+    }
+}

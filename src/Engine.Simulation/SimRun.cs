@@ -1,0 +1,194 @@
+using Engine.Core;
+using Engine.Simulation.Actors;
+using Engine.Simulation.Audit;
+using Engine.Simulation.Driver;
+
+namespace Engine.Simulation;
+
+/// <summary>What came of a simulation.</summary>
+/// <param name="Finding">The first broken promise, or null.</param>
+/// <param name="Steps">Events of the world.</param>
+/// <param name="Simulated">Virtual time that passed in the safety phase.</param>
+/// <param name="Events">Facts that the engine decided.</param>
+/// <param name="Lives">How often the engine was started.</param>
+/// <param name="StaleRefused">Words under leases that were over, each of them refused.</param>
+/// <param name="Hashes">The digest of the run at every 1,000 steps, and at its end.</param>
+internal sealed record SimResult(
+    Finding? Finding,
+    long Steps,
+    TimeSpan Simulated,
+    long Events,
+    int Lives,
+    long StaleRefused,
+    IReadOnlyList<ulong> Hashes);
+
+/// <summary>Runs one plan: a safety phase with all its faults and every check, then a liveness phase without faults, in
+/// which every job must come to its end.</summary>
+internal sealed class SimRun
+{
+    private const int StepsPerHash = 1000;
+
+    // More than any plan's hour holds; a run that goes on for longer goes round in circles.
+    private const long MaxSteps = 20_000_000;
+
+    private readonly SimPlan _plan;
+    private readonly World _world;
+    private readonly Inquest _inquest;
+    private readonly SimEngine _engine;
+    private readonly PlainStorage _storage;
+    private readonly Clients _clients;
+    private readonly Chaos _chaos;
+    private readonly List<Worker> _workers = [];
+    private readonly List<ulong> _hashes = [];
+    private readonly TextWriter? _trace;
+
+    private SimRun(SimPlan plan, Sometimes sometimes, TextWriter? trace)
+    {
+        _plan = plan;
+        _trace = trace;
+        _world = new World(plan.Seed, plan.Start);
+        _inquest = new Inquest(_world, sometimes);
+        _storage = new PlainStorage(
+            _world,
+            new StorageFaults(plan.Has(Faults.SlowDisk) ? 0.002 : 0, plan.Has(Faults.FailingDisk) ? 0.0005 : 0),
+            sometimes);
+        _engine = new SimEngine(_world, _storage, _inquest, plan.Options) { WorkersServeAll = plan.WorkersServeAll };
+        var net = new Net(_world, plan);
+        _clients = new Clients(_world, _engine, plan, net);
+        _chaos = new Chaos(_world, _engine, plan);
+        for (int i = 0; i < plan.Workers; i++)
+        {
+            string[] types = plan.WorkersServeAll || i == 0 ? SimNames.Types : [SimNames.Types[i % 3]];
+            _workers.Add(new Worker(_world, _engine, plan, net, _world.Stream($"worker{i}"), types));
+        }
+
+        _engine.CameUp = () => _workers.ForEach(static worker => worker.Claim());
+    }
+
+    /// <summary>Runs a plan to its end, or to its first finding.</summary>
+    internal static SimResult Run(SimPlan plan, Sometimes? sometimes = null, TextWriter? trace = null)
+    {
+        using var thread = new OneThread();
+        Planted.Bug = plan.Bug;
+        try
+        {
+            return new SimRun(plan, sometimes ?? new Sometimes(), trace).Run();
+        }
+        finally
+        {
+            Planted.Bug = PlantedBug.None;
+        }
+    }
+
+    private SimResult Run()
+    {
+        _engine.Start();
+        _clients.Start();
+        _chaos.Start();
+        Go(_plan.Length);
+        var simulated = _world.Elapsed;
+        if (_inquest.Finding is null)
+        {
+            EndWell();
+        }
+
+        _hashes.Add(_world.Hash);
+        return new SimResult(
+            _inquest.Finding,
+            _world.Steps,
+            simulated,
+            _inquest.EventCount,
+            _engine.Lives,
+            _inquest.StaleRefused,
+            _hashes);
+    }
+
+    /// <summary>Lets time pass, up to an instant, the first finding, or until there is nothing more to wait for.</summary>
+    private void Go(TimeSpan until, Func<bool>? isDone = null)
+    {
+        while (_inquest.Finding is null && isDone?.Invoke() != true && _world.Step(until))
+        {
+            _engine.AfterEvent();
+            _world.Note(_world.Elapsed.Ticks);
+            if (_world.Steps % StepsPerHash == 0)
+            {
+                _hashes.Add(_world.Hash);
+                _trace?.WriteLine(
+                    $"step {_world.Steps} at {_world.Elapsed}: events {_inquest.EventCount}, lives {_engine.Lives}, "
+                    + $"hash {_world.Hash:x16}");
+                if (_world.Steps > MaxSteps)
+                {
+                    _inquest.Fail("V6", $"{MaxSteps} steps, and no end.");
+                }
+            }
+        }
+    }
+
+    /// <summary>The faults are over: in bounded time every job ends, slots return, and the engine falls asleep (V1 to V6);
+    /// then the whole journal is read once more (D4).</summary>
+    private void EndWell()
+    {
+        _clients.IsQuiet = true;
+        _storage.Heal();
+        _chaos.End(_engine.Life?.Witness.Model?.NowMs ?? 0);
+        _workers.ForEach(static worker => worker.IsHonest = true);
+
+        // First the engine must be there: what its last life knew is not enough.
+        Go(_world.Elapsed + TimeSpan.FromMinutes(5), () => _engine.IsUp && _engine.Life!.Witness.Model.Live == 0);
+        if (_inquest.Finding is null && !_engine.IsUp)
+        {
+            _inquest.Fail("V5", "Five minutes after the last fault the engine is not up.");
+        }
+
+        if (_inquest.Finding is null)
+        {
+            var bound = Bound(_engine.Life!.Witness.Model);
+            Go(_world.Elapsed + bound, () => _engine.IsUp && _engine.Life!.Witness.Model.Live == 0);
+            if (_inquest.Finding is null && _engine.Life?.Witness.Model is { Live: > 0 } model)
+            {
+                var stuck = model.Jobs.Values.First(job => !job.State.IsFinal);
+                _inquest.Fail("V2", $"{model.Live} jobs have not ended {bound} after the last fault; {stuck.Id} is {stuck.State}, "
+                    + $"due {stuck.DueMs}, lease until {stuck.LeaseEndsMs}, now {model.NowMs}.");
+            }
+        }
+
+        if (_inquest.Finding is null)
+        {
+            // Idle: nothing but what is to be forgotten, once each, may wake it.
+            long wakes = _engine.Wakes;
+            int kept = _engine.Life!.Witness.Model.Jobs.Count;
+            Go(_world.Elapsed + TimeSpan.FromHours(1));
+            if (_engine.Wakes - wakes > 20 + kept)
+            {
+                _inquest.Fail("V6", $"An idle engine woke up {_engine.Wakes - wakes} times in an hour.");
+            }
+        }
+
+        if (_inquest.Finding is null)
+        {
+            // One more life, on the whole journal: the same state again.
+            _engine.Life!.Witness.CheckEverything();
+            _engine.Crash();
+            Go(_world.Elapsed + TimeSpan.FromMinutes(1));
+        }
+    }
+
+    /// <summary>How long what is left may take at most: days of allowances, time-outs, and every run one after the
+    /// other.</summary>
+    private TimeSpan Bound(Model model)
+    {
+        int days = 3;
+        var jobs = model.Jobs.Values.Where(static job => !job.State.IsFinal).ToList();
+        if (jobs.Count > 0)
+        {
+            // Limits may have been lowered after jobs were taken in for a day: the rest moves on, day by day.
+            days += jobs.Max(job => job.ChargedDay) - model.Today;
+            days += jobs.GroupBy(static job => job.User)
+                .Max(group => group.Count() / group.Min(job => model.TierOf(job.Tier).DailyLimit) + 1);
+        }
+
+        var runs = (_plan.LongestRun + TimeSpan.FromMinutes(1)) * 10 * (jobs.Count + 1);
+        return TimeSpan.FromDays(Math.Max(days, 3)) + model.Options.ConfirmationTimeout + runs
+            + TimeSpan.FromDays(jobs.Count == 0 ? 0 : 4);
+    }
+}

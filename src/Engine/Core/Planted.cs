@@ -1,0 +1,59 @@
+namespace Engine.Core;
+
+/// <summary>Bugs that the simulator plants to see that it finds them. Nothing else does.</summary>
+/// <remarks>Each place that asks stands where things seldom come, so that asking costs a live engine nothing.</remarks>
+internal static class Planted
+{
+    // Of the thread: a simulation has one, and no other simulation or engine is touched.
+    [ThreadStatic]
+    private static PlantedBug _bug;
+
+    /// <summary>The bug on this thread.</summary>
+    internal static PlantedBug Bug
+    {
+        get => _bug;
+        set => _bug = value;
+    }
+
+    internal static bool Is(PlantedBug bug) => _bug == bug;
+}
+
+/// <summary>What can be planted; the simulator's tests say which invariant finds each.</summary>
+internal enum PlantedBug
+{
+    None = 0,
+
+    // In the storage, the driver, or between the core and the journal.
+    AckBeforeSync,
+    FailedSyncAcknowledged,
+    EpochNotChecked,
+    TruncationOneFrameTooFar,
+    ReplaySkipsLastFrame,
+    RetryInSecondFrame,
+    CancelRequestNotJournaled,
+    KeyForgottenAtRestart,
+    CapCountWrongAfterRestart,
+
+    // In the core.
+    LeakedSlotOnCancel,
+    DoubleCountAtMidnight,
+    LostWakeUp,
+    HeadOfLineBlock,
+    StaleCompletionAccepted,
+    AllowanceKeptOnCancel,
+    IterationCapOffByOne,
+    ResendCreatesSecondJob,
+    ClockGoesBack,
+    RaisedLimitWakesNobody,
+    LeaseNotRenewed,
+    ExpiredLeaseIgnored,
+    LostRunLosesItsPlace,
+    TerminalChangedTwice,
+    PositionOffByOne,
+    CapOffByOne,
+    CancelledRunCompletes,
+    RetryTooEarly,
+    OneRetryTooMany,
+    ReleasedADayEarly,
+    ConfirmedTwiceGrantsTwice,
+}

@@ -1,0 +1,81 @@
+using Engine.Core;
+using Engine.Simulation;
+using Engine.Simulation.Cli;
+
+namespace Engine.Tests;
+
+/// <summary>A seed is the whole story: what it tells once it tells again, on any thread and whatever else goes on.</summary>
+public sealed class DeterminismTests
+{
+    [Fact]
+    public void Twenty_seeds_run_twice_tell_the_same_story_at_every_thousandth_step()
+    {
+        var orders = Enumerable.Range(0, 20).Select(i => Batch.Nth(i) with { Seed = (ulong)(1000 + i) }).ToList();
+        var first = orders.ConvertAll(static order => SimRun.Run(order.ToPlan()));
+        var second = new SimResult[orders.Count];
+
+        // The other time on another thread, in another order, in the middle of garbage.
+        var thread = new Thread(() =>
+        {
+            for (int i = orders.Count - 1; i >= 0; i--)
+            {
+                GC.Collect();
+                second[i] = SimRun.Run(orders[i].ToPlan());
+            }
+        });
+        thread.Start();
+        thread.Join();
+
+        for (int i = 0; i < orders.Count; i++)
+        {
+            Assert.Null(first[i].Finding);
+            Assert.Equal(first[i].Steps, second[i].Steps);
+            Assert.Equal(first[i].Hashes, second[i].Hashes);
+        }
+
+        Assert.Equal(orders.Count, first.Select(static result => result.Hashes[^1]).Distinct().Count());
+    }
+
+    [Fact]
+    public void A_failure_is_one_line_whose_command_shows_it_again_and_a_smaller_one_follows()
+    {
+        var order = new SimOrder { Seed = 1, Bug = PlantedBug.LeaseNotRenewed };
+        var finding = SimRun.Run(order.ToPlan()).Finding!;
+        string line = Report.Failure(order, finding);
+
+        Assert.DoesNotContain('\n', line);
+        Assert.StartsWith($"SIM FAIL seed=0x1 step={finding.Step} ", line);
+        Assert.Contains($"invariant={finding.Invariant} ", line);
+        Assert.Equal(finding, SimRun.Run(Again(line).ToPlan()).Finding);
+
+        var shrunk = Shrinker.Shrink(order, finding);
+        Assert.Equal(finding.Invariant, shrunk.Finding.Invariant);
+        Assert.True(shrunk.Order.Length < order.Length / 2, shrunk.Order.ToString());
+        Assert.NotEqual(Faults.None, shrunk.Order.Without);
+        Assert.Equal(shrunk.Finding, SimRun.Run(Again(Report.Smaller(shrunk)).ToPlan()).Finding);
+    }
+
+    [Fact]
+    public void The_command_line_ends_with_0_with_1_on_a_finding_and_with_2_on_a_mistake()
+    {
+        Assert.Equal(0, Call("simulate --seed 0x2 --hours 0.1", out string fine));
+        Assert.Contains("simulated_hours 0.1", fine, StringComparison.Ordinal);
+        Assert.Equal(1, Call("simulate --seed 1 --hours 1 --no-shrink --bug LeaseNotRenewed", out string failure));
+        Assert.Contains("SIM FAIL seed=0x1", failure, StringComparison.Ordinal);
+        Assert.Equal(2, Call("simulate --sed 1", out _));
+        Assert.Equal(2, Call("simulate --hours 0", out _));
+        Assert.Equal(2, Call("stimulate", out _));
+
+        static int Call(string command, out string said)
+        {
+            var output = new StringWriter();
+            int code = SimulateCommand.Run(command.Split(' '), output, TextWriter.Null);
+            said = output.ToString();
+            return code;
+        }
+    }
+
+    /// <summary>What the replay command in a line orders.</summary>
+    private static SimOrder Again(string line) =>
+        SimOrder.Parse(line[(line.IndexOf(" simulate ", StringComparison.Ordinal) + 10)..].Split(' '));
+}
