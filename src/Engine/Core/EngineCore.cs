@@ -133,7 +133,8 @@ internal sealed class EngineCore
 
         return job is not null
             && job.State == JobState.Running
-            && ((job.Runs == lease.Run && job.RunEpoch == lease.Epoch) || Planted.Is(PlantedBug.StaleCompletionAccepted))
+            && ((job.Runs == lease.Run && job.RunEpoch == lease.Epoch)
+                || Planted.Is(PlantedBug.StaleCompletionAccepted))
                 ? job
                 : null;
     }
