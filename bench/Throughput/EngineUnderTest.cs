@@ -44,13 +44,15 @@ internal sealed class EngineUnderTest : IAsyncDisposable
     /// <param name="limited">All limits on, or none that ever binds.</param>
     /// <param name="configure">Adds to the configuration.</param>
     /// <param name="retained">How many ended jobs it keeps.</param>
+    /// <param name="snapshotBytes">After how many bytes of journal it takes a snapshot; 0 for never.</param>
     internal static async Task<EngineUnderTest> StartAsync(
         IJournal journal,
         bool limited = true,
         Action<EngineBuilder>? configure = null,
-        int retained = DefaultRetained)
+        int retained = DefaultRetained,
+        int? snapshotBytes = null)
     {
-        EngineUnderTest engine = Create(journal, limited, configure, retained);
+        EngineUnderTest engine = Create(journal, limited, configure, retained, snapshotBytes);
         foreach (IHostedService part in engine._services.GetServices<IHostedService>())
         {
             await part.StartAsync(CancellationToken.None);
@@ -65,7 +67,8 @@ internal sealed class EngineUnderTest : IAsyncDisposable
         IJournal journal,
         bool limited = true,
         Action<EngineBuilder>? configure = null,
-        int retained = DefaultRetained)
+        int retained = DefaultRetained,
+        int? snapshotBytes = null)
     {
         var counting = new CountingJournal(journal);
         var services = new ServiceCollection();
@@ -78,6 +81,7 @@ internal sealed class EngineUnderTest : IAsyncDisposable
                 options.MaxConcurrentRuns = 0;
                 options.RetentionCount = retained;
                 options.Resources[Workload.Resource] = 100_000;
+                options.SnapshotJournalBytes = snapshotBytes ?? options.SnapshotJournalBytes;
             });
             if (configure is null)
             {

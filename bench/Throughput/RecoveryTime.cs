@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using Engine.Core;
+using Engine.Estimation;
+using Engine.Runtime;
 using Engine.Storage;
 
 namespace Engine.Bench.Throughput;
@@ -12,7 +15,7 @@ internal static class RecoveryTime
     internal static async Task<(long Events, TimeSpan Elapsed)> MeasureAsync(Func<IJournal> open, long events)
     {
         long written = 0;
-        EngineUnderTest first = await EngineUnderTest.StartAsync(open());
+        EngineUnderTest first = await EngineUnderTest.StartAsync(open(), snapshotBytes: 0);
         await using (first)
         {
             // A life cycle is three events; a remainder is left open, so that there is something to restore.
@@ -30,7 +33,7 @@ internal static class RecoveryTime
             }
         }
 
-        EngineUnderTest second = EngineUnderTest.Create(open());
+        EngineUnderTest second = EngineUnderTest.Create(open(), snapshotBytes: 0);
         await using (second)
         {
             long started = Stopwatch.GetTimestamp();
@@ -41,4 +44,55 @@ internal static class RecoveryTime
             return (written, elapsed);
         }
     }
+
+    /// <summary>Queues so many jobs, takes a snapshot, and starts again from it.</summary>
+    internal static async Task<SnapshotFigures> MeasureSnapshotAsync(Func<IJournal> open, int jobs)
+    {
+        EngineUnderTest first = await EngineUnderTest.StartAsync(open(), snapshotBytes: 0);
+        await using (first)
+        {
+            await first.FillAsync(jobs);
+            await first.Engine.StopAsync();
+        }
+
+        TimeSpan save;
+        TimeSpan fold;
+        await using (IJournal journal = open())
+        {
+            JournalOwnership ownership = await journal.AcquireAsync();
+            var core = new EngineCore(
+                EngineSettings.From(first.Engine.Options), new MovingAverageEstimator(), new BatchWriter());
+            long started = Stopwatch.GetTimestamp();
+            await Recovery.ReplayAsync(core, journal, ownership, CancellationToken.None);
+            fold = Stopwatch.GetElapsedTime(started);
+            started = Stopwatch.GetTimestamp();
+            ReadOnlyMemory<byte> state = SnapshotCodec.Write(core, ownership.LastSequence);
+            await journal.SaveSnapshotAsync(ownership.Epoch, ownership.LastSequence, state);
+            save = Stopwatch.GetElapsedTime(started);
+            await journal.TruncateAsync(ownership.Epoch, ownership.LastSequence + 1);
+        }
+
+        GC.Collect();
+        EngineUnderTest second = EngineUnderTest.Create(open(), snapshotBytes: 0);
+        await using (second)
+        {
+            long started = Stopwatch.GetTimestamp();
+            await second.Engine.StartAsync();
+            TimeSpan load = Stopwatch.GetElapsedTime(started);
+            second.ContinueFrom(first);
+            await second.VerifyAsync();
+            RecoveryReport report = second.Engine.Recovery!;
+            EngineUnderTest.Require(
+                report.LiveJobs == jobs && report.ReplayedEvents == 0,
+                $"{report.LiveJobs} of {jobs} jobs came back, {report.ReplayedEvents} events were read");
+            return new SnapshotFigures(load, save, fold, report.SnapshotBytes);
+        }
+    }
 }
+
+/// <summary>What a snapshot costs.</summary>
+/// <param name="Load">A start that begins with it and reads nothing else.</param>
+/// <param name="Save">Encoding it, writing it, syncing it and reading it back.</param>
+/// <param name="Fold">Reading the journal that it stands for.</param>
+/// <param name="Bytes">Its size.</param>
+internal sealed record SnapshotFigures(TimeSpan Load, TimeSpan Save, TimeSpan Fold, long Bytes);

@@ -154,5 +154,13 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         Figures.Print("recovery_events", events, "events");
         Figures.Print("recovery_time", elapsed.TotalMilliseconds, "ms");
         Figures.Print("recovery_rate", events / elapsed.TotalSeconds, "events/s");
+
+        SnapshotFigures figures = await RecoveryTime.MeasureSnapshotAsync(journals.Reopenable(), plan.Deep);
+        Figures.Print("snapshot_jobs", plan.Deep, "jobs");
+        Figures.Print("snapshot_load_time", figures.Load.TotalMilliseconds, "ms");
+        Figures.Print("snapshot_save_time", figures.Save.TotalMilliseconds, "ms");
+        Figures.Print("snapshot_fold_time", figures.Fold.TotalMilliseconds, "ms");
+        Figures.Print("snapshot_size", figures.Bytes, "B");
+        Figures.Print("snapshot_size_per_job", (double)figures.Bytes / plan.Deep, "B");
     }
 }

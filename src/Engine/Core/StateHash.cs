@@ -37,7 +37,10 @@ internal struct StateHash
         Add(jobs.Count);
         for (var job = jobs.First; job is not null; job = job.Next)
         {
-            AddJob(job);
+            // Each by itself first: a processor then works on several at a time.
+            var hash = new StateHash();
+            hash.AddJob(job);
+            Add((long)hash._digest);
         }
     }
 
@@ -243,10 +246,8 @@ internal struct StateHash
 
     private void Add(long value)
     {
-        // The finalizer of SplitMix64 over a running sum: any bit of any fact changes half of the digest.
-        ulong x = _digest + 0x9E3779B97F4A7C15 + ((ulong)value * 0xD1342543DE82EF95);
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-        _digest = x ^ (x >> 31);
+        // Both halves of a product: any bit of any fact changes half of the digest.
+        ulong high = Math.BigMul((_digest ^ (ulong)value) + 0x9E3779B97F4A7C15, 0xD1342543DE82EF95, out ulong low);
+        _digest = high ^ low;
     }
 }

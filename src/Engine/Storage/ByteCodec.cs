@@ -172,6 +172,13 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
         return size == 0 ? null : Encoding.UTF8.GetString(Take(size - 1));
     }
 
+    /// <summary>The bytes themselves, which are good as long as the source is.</summary>
+    internal ReadOnlySpan<byte> Span()
+    {
+        int size = Count();
+        return size == 0 ? default : Take(size - 1);
+    }
+
     internal ReadOnlyMemory<byte> Bytes()
     {
         int size = Count();

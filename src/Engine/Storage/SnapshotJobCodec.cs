@@ -47,7 +47,7 @@ internal static class SnapshotJobCodec
 
     /// <summary>Fills a new job; its user, project and lane are the caller's business.</summary>
     /// <returns>The place of its lane.</returns>
-    internal static int Read(Job job, Job? previous, ref ByteReader source)
+    internal static int Read(Job job, Job? previous, ref ByteReader source, ByteArena payloads)
     {
         job.Id = source.Id();
         int lane = source.Count();
@@ -61,7 +61,7 @@ internal static class SnapshotJobCodec
         Invariant.Holds(boost <= ushort.MaxValue);
         job.Boost = (ushort)boost;
         job.IterationsGranted = source.Count();
-        job.Payload = source.Bytes();
+        job.Payload = payloads.Keep(source.Span());
         job.ChargedDay = job.SubmittedAt.Day;
         if (parts != SnapshotParts.None)
         {
@@ -248,5 +248,34 @@ internal static class SnapshotJobCodec
                 Checkpoint = source.Bytes(),
             };
         }
+    }
+}
+
+/// <summary>Keeps many short pieces in few arrays, so that a million payloads are not a million objects.</summary>
+/// <remarks>An array stays as long as any of its pieces does: at worst as many bytes as there were in all.</remarks>
+internal sealed class ByteArena
+{
+    private const int BlockSize = 64 * 1024;
+    private const int MaxShort = BlockSize / 16;
+
+    private byte[] _block = [];
+    private int _used;
+
+    internal ReadOnlyMemory<byte> Keep(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length is 0 or > MaxShort)
+        {
+            return bytes.ToArray();
+        }
+
+        if (bytes.Length > _block.Length - _used)
+        {
+            (_block, _used) = (new byte[BlockSize], 0);
+        }
+
+        var kept = _block.AsMemory(_used, bytes.Length);
+        bytes.CopyTo(kept.Span);
+        _used += bytes.Length;
+        return kept;
     }
 }

@@ -130,11 +130,12 @@ internal sealed class SnapshotReader(EngineCore core)
     {
         _jobs = Table<Job>(ref source);
         _state.Jobs.EnsureCapacity(_jobs.Length);
+        var payloads = new ByteArena();
         Job? previous = null;
         for (int i = 0; i < _jobs.Length; i++)
         {
             var job = _state.NewJob();
-            job.Lane = At(_lanes, SnapshotJobCodec.Read(job, previous, ref source));
+            job.Lane = At(_lanes, SnapshotJobCodec.Read(job, previous, ref source, payloads));
             job.User = job.Lane.Owner!;
             job.Project = job.Lane.Project;
             Invariant.Holds(job.State != JobState.None && Enum.IsDefined(job.State));
