@@ -37,6 +37,9 @@ internal sealed class EngineUnderTest
 
     internal List<JobId> Forgotten { get; } = [];
 
+    /// <summary>Takes snapshots of this life, when it is told to; due after few bytes.</summary>
+    internal Snapshotter Snapshotter { get; private set; } = null!;
+
     internal static ManualTimeProvider NewClock() => new(new DateTimeOffset(2030, 6, 15, 22, 30, 0, TimeSpan.Zero));
 
     /// <summary>Whether each start finds a snapshot, taken from the frames that were there when the one before
@@ -56,15 +59,27 @@ internal sealed class EngineUnderTest
         }
 
         Ownership = Done(Journal.AcquireAsync());
-        Done(Recovery.ReplayAsync(Core, Journal, Ownership, default));
+        var found = Done(Recovery.ReplayAsync(Core, Journal, Ownership, default));
+        var progress = new JournalProgress(Ownership.LastSequence);
+        var metrics = new EngineMetrics();
+        Snapshotter = new Snapshotter(
+            Journal,
+            Ownership.Epoch,
+            EngineSettings.From(Options),
+            progress,
+            found,
+            journalBytes: 500,
+            Time,
+            metrics,
+            NullLogger.Instance);
         _inbox = new Inbox(65_536);
         Feed = new LiveFeed();
         Feed.StartAfter(Core.State.LastEventId);
         writer.Batch.Forgotten.Clear();
         Loop = new CommandLoop(
-            Core, writer, new LoopContext(Core, Feed), _inbox, Journal, Ownership, Time, new EngineMetrics(),
-                NullLogger.Instance)
+            Core, writer, new LoopContext(Core, Feed), _inbox, Journal, Ownership, Time, metrics, NullLogger.Instance)
         {
+            Progress = progress,
             StopRun = Stopped.Add,
             Forget = Forgotten.Add,
         };

@@ -16,10 +16,10 @@ internal sealed class Play
     private readonly List<RunLease> _leases = [];
     private readonly List<JobId> _ids = [];
 
-    internal Play(Setup setup, bool takesSnapshots = false)
+    internal Play(Setup setup, bool takesSnapshots = false, IJournal? journal = null)
     {
         Setup = setup;
-        Engine = new EngineUnderTest(setup.ToOptions(), EngineUnderTest.NewClock(), new MemoryJournal())
+        Engine = new EngineUnderTest(setup.ToOptions(), EngineUnderTest.NewClock(), journal ?? new MemoryJournal())
         {
             TakesSnapshots = takesSnapshots,
         };
@@ -39,9 +39,10 @@ internal sealed class Play
     internal long MonotonicMs => (long)Engine.Time.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>Plays it all, calling <paramref name="afterEach"/> when the engine rests.</summary>
-    internal static Play Of(Story story, Action<Play>? afterEach = null, bool takesSnapshots = false)
+    internal static Play Of(
+        Story story, Action<Play>? afterEach = null, bool takesSnapshots = false, IJournal? journal = null)
     {
-        var play = new Play(story.Setup, takesSnapshots);
+        var play = new Play(story.Setup, takesSnapshots, journal);
         for (int i = 0; i < story.Beats.Count; i++)
         {
             try
