@@ -34,6 +34,11 @@ internal static class RunHost
             }
             + $" ({engine.Durability}), programs allowed: "
             + (settings.Processes.Allowed.Count == 0 ? "none" : string.Join(", ", settings.Processes.Allowed.Keys)));
+        if (engine.Recovery is { Events: > 0 } recovery)
+        {
+            display.Note($"Going on with what is stored: {recovery}");
+        }
+
         var session = new RunSession(engine, settings, options, display, TimeProvider.System);
         try
         {

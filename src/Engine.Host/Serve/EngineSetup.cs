@@ -130,5 +130,6 @@ internal static class EngineSetup
         to.MaxPayloadBytes = from.MaxPayloadBytes;
         to.SharedProjects = from.SharedProjects;
         to.InboxCapacity = from.InboxCapacity;
+        to.SnapshotJournalBytes = from.SnapshotJournalBytes;
     }
 }
