@@ -1,0 +1,69 @@
+using Engine.Storage;
+
+namespace Engine.Tests;
+
+/// <summary>A memory journal that passes for a durable one, tells what a follower did to it, and lets it fail.</summary>
+internal sealed class FollowedJournal : IJournal
+{
+    private readonly MemoryJournal _inner = new();
+
+    public Durability Durability => Durability.Synced;
+
+    internal List<long> Saved { get; } = [];
+
+    internal List<long> CutBelow { get; } = [];
+
+    /// <summary>One byte of every snapshot that is read is another.</summary>
+    internal bool Damaged { get; set; }
+
+    internal bool SaveFails { get; set; }
+
+    /// <summary>Waits here before saving.</summary>
+    internal Func<Task> Saving { get; set; } = () => Task.CompletedTask;
+
+    public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default) =>
+        _inner.AcquireAsync(cancellationToken);
+
+    public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames) =>
+        _inner.AppendAsync(epoch, expectedSequence, frames);
+
+    public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken = default) =>
+        _inner.ReadAsync(fromSequence, cancellationToken);
+
+    public async ValueTask SaveSnapshotAsync(
+        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+    {
+        await Saving();
+        if (SaveFails)
+        {
+            throw new IOException("No space left on device.");
+        }
+
+        await _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
+        lock (Saved)
+        {
+            Saved.Add(sequence);
+        }
+    }
+
+    public async ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default)
+    {
+        var snapshot = await _inner.LoadSnapshotAsync(cancellationToken);
+        if (!Damaged || snapshot is null)
+        {
+            return snapshot;
+        }
+
+        byte[] bytes = snapshot.State.ToArray();
+        bytes[^1] ^= 1;
+        return snapshot with { State = bytes };
+    }
+
+    public async ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default)
+    {
+        await _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
+        CutBelow.Add(belowSequence);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
