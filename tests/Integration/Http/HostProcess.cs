@@ -67,6 +67,11 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Asks the host to stop, as a supervisor does.</summary>
     internal void Terminate() => Assert.Equal(0, Kill(_process.Id, 15));
 
+    /// <summary>Takes its processor time away, as a stalled machine would, until <see cref="Resume"/>.</summary>
+    internal void Pause() => Assert.Equal(0, Kill(_process.Id, 19));
+
+    internal void Resume() => Assert.Equal(0, Kill(_process.Id, 18));
+
     /// <summary>Ends the host without asking.</summary>
     internal void KillNow() => _process.Kill();
 
