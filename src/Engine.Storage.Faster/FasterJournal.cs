@@ -46,7 +46,9 @@ public sealed class FasterJournal : IJournal
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return await _options.Runtime.RunAsync(() => Acquire(cancellationToken), cancellationToken).ConfigureAwait(false);
+            return await _options.Runtime
+                .RunAsync(() => Acquire(cancellationToken), cancellationToken)
+                .ConfigureAwait(false);
         }
         finally
         {
@@ -110,7 +112,9 @@ public sealed class FasterJournal : IJournal
             var begin = log.Superblock.Begin;
             ArgumentOutOfRangeException.ThrowIfLessThan(sequence, Math.Max(1, begin.Sequence));
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence, log.Durable.Sequence);
-            await _options.Runtime.RunAsync(() => SaveSnapshot(log, sequence, state), cancellationToken).ConfigureAwait(false);
+            await _options.Runtime
+                .RunAsync(() => SaveSnapshot(log, sequence, state), cancellationToken)
+                .ConfigureAwait(false);
         }
         finally
         {
@@ -140,7 +144,9 @@ public sealed class FasterJournal : IJournal
         {
             var log = Owned(epoch);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(belowSequence, log.Superblock.SnapshotSequence + 1);
-            await _options.Runtime.RunAsync(() => Truncate(log, belowSequence), cancellationToken).ConfigureAwait(false);
+            await _options.Runtime
+                .RunAsync(() => Truncate(log, belowSequence), cancellationToken)
+                .ConfigureAwait(false);
         }
         finally
         {

@@ -20,8 +20,14 @@ internal static class LogOpening
         var superblockFile = new SuperblockFile(files, options.Directory);
         try
         {
-            var superblock = superblockFile.Read() ?? Create(options, superblockFile);
-            var (segments, log, strays) = Examine(superblock, files, options.Directory, cancellationToken);
+            var superblock = superblockFile.ReadDurable() ?? Create(options, superblockFile);
+            var last = new LastCommit(superblock);
+            var (segments, log, strays) = Examine(superblock, files, options.Directory, cancellationToken, last);
+            if (!IsOnDisk(segments, last.Position, log, superblock))
+            {
+                (segments, log, strays) = Examine(superblock, files, options.Directory, cancellationToken);
+            }
+
             options.Reached?.Invoke(JournalPoint.RecoveryScanned);
 
             // From here on it is only completed what an interrupted owner may have left half done.
@@ -110,6 +116,34 @@ internal static class LogOpening
         {
             // Whoever may not open the parent has not made this directory; it was here before.
         }
+    }
+
+    /// <summary>Reads again, from the disk, what an owner that was killed may have left in the page cache only: whether
+    /// the log still ends where it did.</summary>
+    /// <remarks>A commit whose sync failed is the last one, and may be there as long as the system runs.</remarks>
+    private static bool IsOnDisk(SegmentFiles segments, LogPosition from, RecoveredLog log, Superblock superblock)
+    {
+        if (log.End.Sequence == from.Sequence)
+        {
+            return true;
+        }
+
+        for (long segment = segments.SegmentOf(from.Address);
+            segment <= segments.SegmentOf(log.End.Address - 1);
+            segment++)
+        {
+            using var file = segments.Open(segment, forWriting: true);
+            segments.Calls.SyncData(file);
+            segments.Calls.DropCache(file);
+        }
+
+        using var reader = new LogReader(segments, superblock.EndSegment * segments.SizeBytes);
+        using var cursor = new LogCursor(reader, from);
+        while (cursor.Position.Sequence < log.End.Sequence && cursor.TryRead(out _))
+        {
+        }
+
+        return cursor.Position == log.End;
     }
 
     /// <summary>Files of an interrupted owner: segments that were never recorded, or are no longer; temporary
@@ -207,5 +241,24 @@ internal static class LogOpening
         };
         file.Write(superblock, options.Reached);
         return superblock;
+    }
+
+    /// <summary>Notes from where on frames may be in the page cache only.</summary>
+    private sealed class LastCommit(Superblock superblock) : ILogObserver
+    {
+        internal LogPosition Position { get; private set; } = superblock.Begin;
+
+        public void CommitStarts(LogPosition position)
+        {
+            // Each commit waits for the sync of the one before, unless commits are not synced at all.
+            if (superblock.Durability == Durability.Synced || position.Sequence <= superblock.DurableSequence)
+            {
+                Position = position;
+            }
+        }
+
+        public void FrameRead(in JournalFrame frame, long address)
+        {
+        }
     }
 }

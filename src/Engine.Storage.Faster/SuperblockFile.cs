@@ -17,6 +17,22 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
 
     internal string Path { get; } = System.IO.Path.Combine(directory, "superblock");
 
+    /// <summary>Reads what counts, as the disk has it: what an owner that was killed left in the page cache is synced
+    /// before; null when there is no file.</summary>
+    /// <exception cref="JournalDamagedException">There is one, and neither copy is whole.</exception>
+    internal Superblock? ReadDurable()
+    {
+        if (!files.Exists(Path))
+        {
+            return null;
+        }
+
+        _file = files.Open(Path, FileMode.Open);
+        files.SyncData(_file);
+        files.DropCache(_file);
+        return Read();
+    }
+
     /// <summary>Reads what counts; null when there is no file.</summary>
     /// <exception cref="JournalDamagedException">There is one, and neither copy is whole.</exception>
     internal Superblock? Read()
@@ -67,13 +83,7 @@ internal sealed class SuperblockFile(FileSystemCalls files, string directory) : 
             Create(block);
         }
 
-        if (_file is null)
-        {
-            // What counts may be in the page cache only, left there by an owner that was killed.
-            _file = files.Open(Path, FileMode.Open);
-            files.SyncData(_file);
-        }
-
+        _file ??= files.Open(Path, FileMode.Open);
         for (int i = 0; i < CopyCount; i++)
         {
             files.Write(_file, block, (long)(i ^ _first) * Block.Size);

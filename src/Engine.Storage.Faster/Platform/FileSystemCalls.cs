@@ -32,6 +32,13 @@ internal abstract class FileSystemCalls
     /// <summary>Returns when the file's bytes and its size survive the loss of power.</summary>
     internal abstract void SyncData(SafeFileHandle file);
 
+    /// <summary>Lets what is read next come from the disk, where a system can be asked for that. A sync that failed
+    /// leaves bytes in the page cache that the disk does not have and that no later sync writes, so that a next process
+    /// would read, and believe, what a loss of power takes away.</summary>
+    internal virtual void DropCache(SafeFileHandle file)
+    {
+    }
+
     /// <summary>Returns when the names in the directory survive the loss of power.</summary>
     internal abstract void SyncDirectory(string path);
 
@@ -109,7 +116,8 @@ internal abstract class FileSystemCalls
     /// <summary>Whether there is such a directory.</summary>
     internal virtual bool DirectoryExists(string path) => Directory.Exists(path);
 
-    /// <summary>Makes a directory, and those above it, whose names survive the loss of power when this returns.</summary>
+    /// <summary>Makes a directory, and those above it, whose names survive the loss of power when this
+    /// returns.</summary>
     internal void CreateDurableDirectory(string path)
     {
         if (!DirectoryExists(path))
