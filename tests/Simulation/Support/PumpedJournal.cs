@@ -10,8 +10,6 @@ namespace Engine.Tests.Support;
 /// events happen whenever it has nothing else to do.</summary>
 internal sealed class Pump : IDisposable
 {
-    private static readonly TimeSpan Guard = TimeSpan.FromSeconds(60);
-
     private readonly BlockingCollection<Action> _calls = [];
     private readonly World _world;
     private readonly Thread _thread;
@@ -23,11 +21,13 @@ internal sealed class Pump : IDisposable
         _thread.Start();
     }
 
-    internal async Task<T> CallAsync<T>(Func<ValueTask<T>> call)
+    /// <summary>Makes a call; the task is completed by the world's thread, so in the order of the world's
+    /// events.</summary>
+    internal Task<T> CallAsync<T>(Func<ValueTask<T>> call)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         _calls.Add(() => Forward(call, done));
-        return await done.Task.WaitAsync(Guard);
+        return done.Task;
     }
 
     internal Task CallAsync(Func<ValueTask> call) => CallAsync(async () =>

@@ -186,7 +186,7 @@ internal sealed class SimDisk
                 Sometimes?.Invoke("disk: a crash caught unsynced writes");
             }
 
-            _files[id].Crash(now, fate, Options.SectorBytes);
+            _files[id].Crash(now, fate);
         }
     }
 
@@ -214,23 +214,21 @@ internal sealed class SimDisk
 
     private void Do(DiskCall call)
     {
-        if (Fault?.Invoke(call.Kind, call.Path) is { } injected)
-        {
-            Fail(call);
-            throw injected;
-        }
-
-        if (_dice?.Fails(call) == true)
-        {
-            Fail(call);
-            throw new IOException($"Input/output error: {call.Kind} of '{call.Path}'", InputOutputCode);
-        }
+        var error = Fault?.Invoke(call.Kind, call.Path) ?? (_dice?.Fails(call) != true
+            ? null
+            : new IOException($"Input/output error: {call.Kind} of '{call.Path}'", InputOutputCode));
 
         // One call on a file, or a directory, after the other: it begins when the one before has ended.
         long start = Math.Max(Timeline.Now, BusyUntil(call));
         long end = start + (_dice?.Duration(call) ?? 0);
         call = call with { Start = start, End = end };
         Timeline.WaitUntil(end);
+        if (error is not null)
+        {
+            Fail(call);
+            throw error;
+        }
+
         if (_dice?.Distort(ref call) != true)
         {
             Apply(call);
@@ -243,7 +241,10 @@ internal sealed class SimDisk
     {
         if (call.Kind == DiskCallKind.Sync)
         {
-            _files[call.FileId].FailSync(_dice?.Fate() ?? new PlainFate(keeps: false), Options.SectorBytes);
+            var file = _files[call.FileId];
+            file.Settle(Timeline.WorldNow);
+            file.FailSync(call, _dice?.Fate() ?? new PlainFate(keeps: false));
+            file.BusyUntil = call.End;
         }
     }
 
@@ -284,7 +285,7 @@ internal sealed class SimDisk
                 break;
             case DiskCallKind.Create:
                 _lastFileId = Math.Max(_lastFileId, call.FileId);
-                _files.TryAdd(call.FileId, new SimFile(call.FileId));
+                _files.TryAdd(call.FileId, new SimFile(call.FileId, Options.SectorBytes));
                 ApplyNames(ParentOf(call.Path), call, now);
                 break;
             case DiskCallKind.Rename or DiskCallKind.Delete:

@@ -2,12 +2,12 @@ namespace Engine.Simulation.Storage.Disk;
 
 /// <summary>The content of one file in its layers: what is durable, and the writes behind it that no sync has
 /// covered.</summary>
-internal sealed class SimFile(int id)
+internal sealed class SimFile(int id, int sectorBytes)
 {
     private const long WriteBackAfter = 30 * TimeSpan.TicksPerSecond;
 
     private readonly List<DiskCall> _unsynced = [];
-    private readonly List<(long End, int Count)> _syncs = [];
+    private readonly List<(long End, int Count, CrashFate? Failure)> _syncs = [];
     private DiskBytes _durable = new();
     private DiskBytes _cached = new();
 
@@ -29,7 +29,7 @@ internal sealed class SimFile(int id)
 
     internal SimFile Copy()
     {
-        var copy = new SimFile(id)
+        var copy = new SimFile(id, sectorBytes)
         {
             BusyUntil = BusyUntil,
             Reserved = Reserved,
@@ -46,7 +46,7 @@ internal sealed class SimFile(int id)
     {
         if (call.Kind == DiskCallKind.Sync)
         {
-            _syncs.Add((call.End, _unsynced.Count));
+            _syncs.Add((call.End, _unsynced.Count, null));
         }
         else
         {
@@ -58,34 +58,45 @@ internal sealed class SimFile(int id)
     /// <summary>Makes durable what syncs that ended by <paramref name="now"/> cover.</summary>
     internal void Settle(long now)
     {
-        int done = 0;
-        int covered = 0;
-        while (done < _syncs.Count && _syncs[done].End <= now)
-        {
-            covered = _syncs[done++].Count;
-        }
-
-        if (done == 0)
+        if (_syncs.Count == 0)
         {
             WriteBack(now);
-            return;
         }
 
-        Persist(covered);
-        _syncs.RemoveRange(0, done);
-        for (int i = 0; i < _syncs.Count; i++)
+        while (_syncs.Count > 0 && _syncs[0].End <= now)
         {
-            _syncs[i] = (_syncs[i].End, _syncs[i].Count - covered);
+            var (_, covered, failure) = _syncs[0];
+            if (failure is null)
+            {
+                Persist(covered);
+            }
+            else
+            {
+                _durable = Leave(failure, covered);
+                _unsynced.RemoveRange(0, covered);
+            }
+
+            _syncs.RemoveAt(0);
+            for (int i = 0; i < _syncs.Count; i++)
+            {
+                _syncs[i] = _syncs[i] with { Count = _syncs[i].Count - covered };
+            }
         }
     }
 
-    /// <summary>A sync failed: some of what it should have made durable is, the rest is gone and nobody will write it
-    /// again, though programs still see it.</summary>
-    internal void FailSync(CrashFate fate, int sectorBytes)
+    /// <summary>Takes a sync in that fails: some of what it should have made durable is, the rest is gone and nobody
+    /// will write it again, though programs still see it.</summary>
+    internal void FailSync(DiskCall call, CrashFate fate) => _syncs.Add((call.End, _unsynced.Count, fate));
+
+    /// <summary>Lets programs see what the disk has; what is not synced they go on seeing.</summary>
+    internal void DropCache()
     {
-        Settle(Timeline.Never);
-        _durable = Leave(fate, sectorBytes);
-        _unsynced.Clear();
+        // Of a sync that is dated later, too: a kernel may write back what it likes as early as it likes.
+        Settle(BusyUntil);
+        if (_unsynced.Count == 0)
+        {
+            _cached = _durable.Copy();
+        }
     }
 
     /// <summary>The process died: what it had not begun to write never happened.</summary>
@@ -115,12 +126,12 @@ internal sealed class SimFile(int id)
     }
 
     /// <summary>The power is gone: of what no sync covered, fate decides.</summary>
-    internal void Crash(long now, CrashFate fate, int sectorBytes)
+    internal void Crash(long now, CrashFate fate)
     {
         Settle(now);
         int begun = Begun(now);
         _unsynced.RemoveRange(begun, _unsynced.Count - begun);
-        _durable = Leave(fate, sectorBytes);
+        _durable = Leave(fate, _unsynced.Count);
         _cached = _durable.Copy();
         _unsynced.Clear();
         _syncs.Clear();
@@ -172,17 +183,18 @@ internal sealed class SimFile(int id)
         _unsynced.RemoveRange(0, count);
     }
 
-    private DiskBytes Leave(CrashFate fate, int sectorBytes)
+    /// <summary>What fate leaves of the first unsynced calls.</summary>
+    private DiskBytes Leave(CrashFate fate, int count)
     {
-        if (_unsynced.Count == 0)
+        if (count == 0)
         {
             return _durable;
         }
 
         // Every state in between is a version: the length, and each sector, is left in one of them, or worse.
-        var versions = new List<DiskBytes>(_unsynced.Count + 1) { _durable };
+        var versions = new List<DiskBytes>(count + 1) { _durable };
         var touched = new SortedDictionary<int, List<int>>();
-        for (int i = 0; i < _unsynced.Count; i++)
+        for (int i = 0; i < count; i++)
         {
             var next = versions[^1].Copy();
             var call = _unsynced[i];

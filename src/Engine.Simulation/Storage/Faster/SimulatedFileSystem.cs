@@ -21,6 +21,8 @@ internal sealed class SimulatedFileSystem(SimDisk disk, SimulatedProcess process
 
     internal override void SyncData(SafeFileHandle file) => Disk.Sync(FileOf(file), NameOf(file));
 
+    internal override void DropCache(SafeFileHandle file) => FileOf(file).DropCache();
+
     internal override void SyncDirectory(string path) => Disk.SyncDirectory(path);
 
     internal override SafeFileHandle? TryLockDirectory(string path) =>
