@@ -81,22 +81,14 @@ public sealed class RedisJournal : ILeasedJournal
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _acquisition ??= new Acquisition(_options, _keys, _mark, _connector.Server, _time);
-            var ownership = await _acquisition
-                .RunAsync(_side, _session, StartSession, cancellationToken).ConfigureAwait(false);
+            var acquired = await _acquisition
+                .RunAsync(_side, _session, OwnerAddress(), cancellationToken).ConfigureAwait(false);
             _acquisition = null;
-            return ownership;
+            return Start(acquired);
         }
         finally
         {
             _lifeCycle.Release();
-        }
-
-        void StartSession(
-            OwnershipRecord record, (long Sequence, uint Checksum) end, IRedisConnection connection, long askedAt)
-        {
-            var settings = new SessionSettings(_options, _keys, ConnectAsync, _mark.Raise, _time, _logger);
-            Volatile.Write(ref _session, new OwnerSession(settings, record, end, connection, askedAt));
-            _logger.Acquired(_keys.Meta, _connector.Server, record.Epoch, end.Sequence);
         }
     }
 
@@ -221,6 +213,24 @@ public sealed class RedisJournal : ILeasedJournal
         options.Validate();
         _ = new StackExchangeConnector(options.Connection, options.CommandTimeout, TimeProvider.System);
         return null;
+    }
+
+    private JournalOwnership Start(Acquired acquired)
+    {
+        var settings = new SessionSettings(_options, _keys, ConnectAsync, _mark, _time, _logger);
+        Volatile.Write(ref _session, new OwnerSession(settings, acquired));
+        var (record, end) = (acquired.Record, acquired.End);
+        _logger.Acquired(_keys.Meta, _connector.Server, record.Epoch, end.Sequence);
+        return new JournalOwnership(record.Epoch, record.Nonce, end.Sequence, end.Checksum);
+    }
+
+    private string? OwnerAddress()
+    {
+        string? address = _options.OwnerAddress?.Invoke();
+        return address is null || (address.Length is >= 1 and <= 512 && address.All(static c => c is > ' ' and < '\x7f'))
+            ? address
+            : throw new JournalException(
+                $"The owner's address '{address}' is not 1 to 512 ASCII characters without spaces.");
     }
 
     private async Task<IRedisConnection> ConnectAsync()

@@ -52,15 +52,11 @@ public sealed class RedisJournalOptions
     /// <value>The default is 1 MiB; from 64 KiB to 64 MiB.</value>
     public int MaxBatchBytes { get; set; } = 1024 * 1024;
 
-    /// <summary>Where this owner's callers reach it, published for those who find the journal owned (<see
-    /// cref="JournalLockedException.Owner"/>): a URL, say.</summary>
-    /// <value>Null, and nothing is published; at most 1,000 characters.</value>
-    public string? OwnerAddress { get; set; }
-
-    /// <summary>Asked for the address when the journal is acquired: for a host that knows where it listens only once it
-    /// does.</summary>
-    /// <value>Null, or an answer of null: <see cref="OwnerAddress"/> is published.</value>
-    public Func<string?>? CurrentOwnerAddress { get; set; }
+    /// <summary>Where the owner can be reached by its callers: asked when the journal is acquired, and told to those who
+    /// are refused (<see cref="JournalLockedException.Owner"/>).</summary>
+    /// <value>Null, the default, or an answer of null publishes nothing; at most 512 ASCII characters without
+    /// spaces.</value>
+    public Func<string?>? OwnerAddress { get; set; }
 
     /// <summary>Whether a text is a connection to one server: see <see cref="Connection"/>.</summary>
     public static bool IsConnection(string? connection)
@@ -99,9 +95,6 @@ public sealed class RedisJournalOptions
         Require(
             MaxBatchBytes is >= 64 * 1024 and <= 64 * 1024 * 1024,
             nameof(MaxBatchBytes), $"is {MaxBatchBytes}; from {64 * 1024} to {64 * 1024 * 1024} is needed");
-        Require(
-            OwnerAddress is null || (OwnerAddress.Length is >= 1 and <= 1_000 && !OwnerAddress.Any(char.IsControl)),
-            nameof(OwnerAddress), "has 1 to 1,000 characters, none of them a control character");
     }
 
     internal RedisJournalOptions Copy() => (RedisJournalOptions)MemberwiseClone();

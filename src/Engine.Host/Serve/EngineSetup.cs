@@ -100,7 +100,7 @@ internal static class EngineSetup
         to.CommandTimeout = from.Redis.CommandTimeout;
         to.OutageTimeout = from.Redis.OutageTimeout;
         to.Replicas = from.Redis.Replicas;
-        to.CurrentOwnerAddress = () => address?.Value;
+        to.OwnerAddress = () => address?.Value;
         to.Durability = from.JournalDurability switch
         {
             JournalDurability.Synced => Durability.Synced,

@@ -54,9 +54,9 @@ internal sealed class StackExchangeConnector : IRedisConnector
         {
             return new Connection(await connecting.WaitAsync(_timeout, _time).ConfigureAwait(false), this);
         }
-        catch (Exception error) when (error is RedisException or TimeoutException or IOException
-            or System.Net.Sockets.SocketException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception error)
         {
+            // All kinds: under load this library has been seen to end in a NullReferenceException.
             _ = connecting.ContinueWith(
                 static late =>
                 {
@@ -102,7 +102,7 @@ internal sealed class StackExchangeConnector : IRedisConnector
                     Array.ConvertAll(arguments, static argument => (RedisValue)argument),
                     CommandFlags.DemandMaster));
             }
-            catch (Exception error) when (error is RedisException or ObjectDisposedException)
+            catch (Exception error)
             {
                 return Task.FromException<byte[]?[]>(Unreachable(error));
             }
@@ -115,7 +115,7 @@ internal sealed class StackExchangeConnector : IRedisConnector
                 return AnswerAsync(_database.ExecuteAsync(
                     command, Array.ConvertAll(arguments, static argument => (object)argument)));
             }
-            catch (Exception error) when (error is RedisException or ObjectDisposedException)
+            catch (Exception error)
             {
                 return Task.FromException<byte[]?[]>(Unreachable(error));
             }
@@ -137,10 +137,9 @@ internal sealed class StackExchangeConnector : IRedisConnector
             {
                 throw new RedisRefusedException(FirstLine(error));
             }
-            catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException
-                or OperationCanceledException)
+            catch (Exception error)
             {
-                // Nobody else looks at an answer that comes too late.
+                // Whatever it was, there is no answer. Nobody else looks at one that comes too late.
                 _ = answering.ContinueWith(
                     static late => late.Exception, CancellationToken.None,
                     TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);

@@ -9,7 +9,6 @@ internal sealed class Acquisition(
     RedisJournalOptions options, JournalKeys keys, HighMark mark, string server, TimeProvider time)
 {
     private readonly Guid _nonce = Guid.NewGuid();
-    private long _askedAt;
 
     private string NonceText => _nonce.ToString("N");
 
@@ -17,14 +16,11 @@ internal sealed class Acquisition(
     /// <paramref name="former"/>, which is closed.</summary>
     /// <param name="side">Makes the connection.</param>
     /// <param name="former">The same object's session before this one.</param>
-    /// <param name="start">Given what was acquired.</param>
+    /// <param name="address">Where the owner's callers reach it.</param>
     /// <param name="cancellationToken">Gives up; the lease may have been taken.</param>
     /// <exception cref="JournalLockedException">Another owner's lease is valid.</exception>
-    internal async Task<JournalOwnership> RunAsync(
-        SideConnection side,
-        OwnerSession? former,
-        Action<OwnershipRecord, (long Sequence, uint Checksum), IRedisConnection, long> start,
-        CancellationToken cancellationToken)
+    internal async Task<Acquired> RunAsync(
+        SideConnection side, OwnerSession? former, string? address, CancellationToken cancellationToken)
     {
         string formerNonce = former?.Record.NonceText ?? "";
         if (former is not null)
@@ -33,31 +29,29 @@ internal sealed class Acquisition(
             mark.Raise(former.Record.Id, former.Record.Epoch, former.Durable);
         }
 
-        // The connection that acquired becomes the owner's: nobody else may use it.
-        var (connection, (record, stored)) = await side.UseAndTakeAsync(
-            connection => TakeAsync(connection, formerNonce), cancellationToken).ConfigureAwait(false);
-        var end = (stored?.Sequence ?? 0, stored?.Checksum ?? 0u);
-        mark.Raise(record.Id, record.Epoch, end);
-        start(record, end, connection, _askedAt);
-        return new JournalOwnership(record.Epoch, record.Nonce, end.Item1, end.Item2);
+        var (connection, taken) = await side.UseAndTakeAsync(
+            connection => TakeAsync(connection, formerNonce, address ?? ""), cancellationToken).ConfigureAwait(false);
+        mark.Raise(taken.Record.Id, taken.Record.Epoch, taken.End);
+        return new Acquired(taken.Record, taken.End, connection, taken.AskedAt);
     }
 
-    private async Task<(OwnershipRecord Record, StoredJournal? Stored)> TakeAsync(
-        IRedisConnection connection, string formerNonce)
+    private async Task<(OwnershipRecord Record, (long, uint) End, long AskedAt)> TakeAsync(
+        IRedisConnection connection, string formerNonce, string address)
     {
         await RequireReplicasAsync(connection).ConfigureAwait(false);
         while (true)
         {
+            long askedAt = time.GetTimestamp();
             var stored = await StoredJournal.ReadAsync(connection, keys).ConfigureAwait(false);
+            var end = (stored?.Sequence ?? 0, stored?.Checksum ?? 0);
             if (stored?.Nonce == NonceText)
             {
                 // An attempt whose answer was lost had gone through. What it wrote counts with the next sync.
                 var own = new OwnershipRecord(stored.Id, stored.Epoch, _nonce, options.LeaseDuration);
-                _askedAt = time.GetTimestamp();
                 await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, own.RenewArguments)
                     .ConfigureAwait(false);
                 await RequireReplicasAsync(connection).ConfigureAwait(false);
-                return (own, stored);
+                return (own, end, askedAt);
             }
 
             mark.Require(stored);
@@ -69,7 +63,6 @@ internal sealed class Acquisition(
 
             string id = stored?.Id ?? Guid.NewGuid().ToString("N");
             long epoch = (stored?.Epoch ?? 0) + 1;
-            _askedAt = time.GetTimestamp();
             var answer = await connection.EvaluateAsync(
                 JournalScripts.Acquire,
                 keys.MetaAndLog,
@@ -81,7 +74,7 @@ internal sealed class Acquisition(
                     RedisText.Of(epoch),
                     RedisText.Of(NonceText),
                     RedisText.Of((long)options.LeaseDuration.TotalMilliseconds),
-                    RedisText.Of(options.CurrentOwnerAddress?.Invoke() ?? options.OwnerAddress ?? ""),
+                    RedisText.Of(address),
                     RedisText.Of(id),
                 ]).ConfigureAwait(false);
 
@@ -90,7 +83,7 @@ internal sealed class Acquisition(
             {
                 // An epoch must not go back either: it counts when the replicas know it, too.
                 await RequireReplicasAsync(connection).ConfigureAwait(false);
-                return (new OwnershipRecord(id, epoch, _nonce, options.LeaseDuration), stored);
+                return (new OwnershipRecord(id, epoch, _nonce, options.LeaseDuration), end, askedAt);
             }
         }
     }

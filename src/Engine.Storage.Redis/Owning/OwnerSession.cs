@@ -2,11 +2,11 @@ using Engine.Storage.Redis.Connections;
 
 namespace Engine.Storage.Redis.Owning;
 
-/// <summary>One ownership, from its acquisition to its end: takes appends in, sends them in order, answers them in order,
-/// and finds out what became of those whose answers were lost.</summary>
+/// <summary>One ownership, from its acquisition to its end: sends appends in order, answers them in order, and finds out
+/// what became of those whose answers were lost.</summary>
 /// <remarks>
 /// <para>One task, <see cref="RunAsync"/>, owns the connection and everything that is under way. Callers only put appends
-/// into <see cref="_waiting"/>.</para>
+/// into the <see cref="AppendQueue"/>.</para>
 /// <para>Why an answer that was lost is found out exactly: an append is applied only at the one sequence that it was made
 /// for, by the one owner whose nonce it carries. After a failure the connection is given up, and on a new one
 /// <see cref="JournalScripts.Renew"/> tells where the log ends: every append up to there is stored, none beyond. What is
@@ -25,31 +25,22 @@ internal sealed class OwnerSession : IAsyncDisposable
 
     private readonly SessionSettings _settings;
     private readonly OwnershipRecord _record;
-    private readonly Lock _gate = new();
+    private readonly AppendQueue _queue;
     private readonly Signal _signal = new();
     private readonly Queue<Shipment> _sent = new();
     private readonly ITimer _keepAlive;
     private readonly Task _running;
-    private Queue<PendingAppend> _waiting = new();
-    private (long Sequence, uint Checksum) _taken;
-    private (long Sequence, uint Checksum) _durable;
-    private AppendResult? _latch;
     private IRedisConnection? _connection;
-    private bool _keepAliveDue;
-    private bool _isClosing;
-    private bool _releases;
+    private volatile bool _keepAliveDue;
+    private volatile bool _releases;
     private long? _doubtSince;
     private string _problem = "";
 
-    internal OwnerSession(
-        SessionSettings settings,
-        OwnershipRecord record,
-        (long Sequence, uint Checksum) end,
-        IRedisConnection connection,
-        long askedAt)
+    internal OwnerSession(SessionSettings settings, Acquired acquired)
     {
-        (_settings, _record, _taken, _durable, _connection) = (settings, record, end, end, connection);
-        Lease = new LeaseClock(settings.Time, settings.Options.LeaseDuration, askedAt);
+        (_settings, _record, _connection) = (settings, acquired.Record, acquired.Connection);
+        _queue = new AppendQueue(_record.Epoch, acquired.End);
+        Lease = new LeaseClock(settings.Time, settings.Options.LeaseDuration, acquired.AskedAt);
         var period = settings.Options.LeaseDuration / 3;
         _keepAlive = settings.Time.CreateTimer(_ => KeepAlive(), null, period, period);
         _running = Task.Run(RunAsync);
@@ -57,68 +48,20 @@ internal sealed class OwnerSession : IAsyncDisposable
 
     internal OwnershipRecord Record => _record;
 
+    /// <inheritdoc cref="AppendQueue.Durable"/>
+    internal (long Sequence, uint Checksum) Durable => _queue.Durable;
+
+    /// <inheritdoc cref="AppendQueue.Latch"/>
+    internal AppendResult? Latch => _queue.Latch;
+
     internal LeaseClock Lease { get; }
 
-    /// <summary>The last frame that is durable.</summary>
-    internal (long Sequence, uint Checksum) Durable
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _durable;
-            }
-        }
-    }
-
-    /// <summary>Why nothing is appended any more, if so.</summary>
-    internal AppendResult? Latch
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _latch;
-            }
-        }
-    }
-
-    /// <exception cref="ArgumentException">The bytes are not whole frames that continue the log.</exception>
+    /// <inheritdoc cref="AppendQueue.Add"/>
     internal ValueTask<AppendResult> Append(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
-        PendingAppend append;
-        lock (_gate)
-        {
-            if (epoch != _record.Epoch)
-            {
-                return new(new AppendResult(
-                    AppendStatus.Fenced, $"epoch {epoch} is over, the owner's is {_record.Epoch}"));
-            }
-
-            if (_latch is { } latch)
-            {
-                return new(latch);
-            }
-
-            if (_isClosing)
-            {
-                return new(new AppendResult(AppendStatus.Fenced, "the journal is closed"));
-            }
-
-            if (expectedSequence != _taken.Sequence)
-            {
-                return new(new AppendResult(
-                    AppendStatus.Gap, $"the log ends at {_taken.Sequence}, not at {expectedSequence}"));
-            }
-
-            var parts = FrameChain.Check(frames, epoch, _taken.Sequence, _taken.Checksum, out var end);
-            append = new PendingAppend(expectedSequence, parts, end);
-            _taken = end;
-            _waiting.Enqueue(append);
-        }
-
+        var answer = _queue.Add(epoch, expectedSequence, frames);
         _signal.Set();
-        return new(append.Answer);
+        return answer;
     }
 
     public async ValueTask DisposeAsync() => await EndAsync(release: true).ConfigureAwait(false);
@@ -127,13 +70,9 @@ internal sealed class OwnerSession : IAsyncDisposable
     /// <param name="release">Whether to give the ownership back.</param>
     internal async Task EndAsync(bool release)
     {
-        lock (_gate)
-        {
-            _isClosing = true;
-            _releases = release;
-        }
-
+        _releases = release;
         Lease.Close();
+        _queue.BeginClosing();
         _signal.Set();
         await _running.ConfigureAwait(false);
         await _keepAlive.DisposeAsync().ConfigureAwait(false);
@@ -143,15 +82,12 @@ internal sealed class OwnerSession : IAsyncDisposable
     {
         try
         {
-            while (Latch is null)
+            while (_queue.Latch is null && !(_queue.IsFinished && _sent.Count == 0))
             {
                 _signal.Reset();
-                if (_connection is null)
+                if (_connection is null && !await ReconnectAsync().ConfigureAwait(false))
                 {
-                    if (!await ReconnectAsync().ConfigureAwait(false))
-                    {
-                        break;
-                    }
+                    break;
                 }
 
                 Send();
@@ -163,128 +99,90 @@ internal sealed class OwnerSession : IAsyncDisposable
                         await SettleAsync(oldest).ConfigureAwait(false);
                     }
                 }
-                else if (IsClosing)
-                {
-                    await ReleaseAsync().ConfigureAwait(false);
-                    break;
-                }
-                else
+                else if (!_queue.IsFinished)
                 {
                     await _signal.Task.ConfigureAwait(false);
                 }
+            }
+
+            if (_releases && _connection is not null)
+            {
+                await ReleaseAsync(_connection).ConfigureAwait(false);
             }
         }
         catch (Exception error)
         {
             // A bug; whatever it was, nobody may wait for ever, and nothing may be acknowledged.
             _settings.Logger.SessionFailed(_settings.Keys.Meta, error);
-            Fail(AppendStatus.Unknown, $"the journal failed: {error.Message}");
+            GiveUpConnection();
+            End(AppendStatus.Unknown, $"the journal failed: {error.Message}");
         }
         finally
         {
             GiveUpConnection();
-            lock (_gate)
-            {
-                _latch ??= new AppendResult(AppendStatus.Fenced, "the journal is closed");
-            }
-        }
-    }
-
-    private bool IsClosing
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _isClosing;
-            }
+            Lease.Close();
+            _queue.Close(AppendStatus.Fenced, "the journal is closed");
         }
     }
 
     private void KeepAlive()
     {
-        Volatile.Write(ref _keepAliveDue, true);
+        _keepAliveDue = true;
         _signal.Set();
     }
 
     private void Send()
     {
-        while (_sent.Count < MaxScriptsInFlight && TakeBatch() is { Count: > 0 } batch)
+        while (_sent.Count < MaxScriptsInFlight && _queue.Take(_settings.Options.MaxBatchBytes) is { Count: > 0 } batch)
         {
             // An append is a sign of life, too.
-            Volatile.Write(ref _keepAliveDue, false);
-            long now = Lease.Now;
-            _sent.Enqueue(new Shipment(
-                batch, SendAsync(_connection!, JournalScripts.Append, ArgumentsOf(batch)), now));
+            _keepAliveDue = false;
+            Ship(batch, JournalScripts.Append, ArgumentsOf(batch));
         }
 
-        if (_sent.Count == 0 && Volatile.Read(ref _keepAliveDue))
+        if (_sent.Count == 0 && _keepAliveDue)
         {
-            Volatile.Write(ref _keepAliveDue, false);
-            long now = Lease.Now;
-            _sent.Enqueue(new Shipment(
-                [], SendAsync(_connection!, JournalScripts.Renew, _record.RenewArguments), now));
+            _keepAliveDue = false;
+            Ship([], JournalScripts.Renew, _record.RenewArguments);
         }
     }
 
-    private List<PendingAppend> TakeBatch()
-    {
-        var batch = new List<PendingAppend>();
-        long bytes = 0;
-        lock (_gate)
-        {
-            while (_waiting.TryPeek(out var next)
-                && (batch.Count == 0 || bytes + next.Bytes <= _settings.Options.MaxBatchBytes))
-            {
-                batch.Add(_waiting.Dequeue());
-                bytes += next.Bytes;
-            }
-        }
-
-        return batch;
-    }
+    private void Ship(List<PendingAppend> appends, RedisScript script, byte[][] arguments) => _sent.Enqueue(new Shipment(
+        appends, Lease.Now, EvaluateAsync(_connection!, script, arguments)));
 
     private byte[][] ArgumentsOf(List<PendingAppend> batch)
     {
         var end = batch[^1].End;
-        byte[][] head =
+        return
         [
             .. _record.RenewArguments,
             RedisText.Of(batch[0].Expected),
             RedisText.Of(end.Sequence),
             RedisText.Of(RedisText.Hex(end.Checksum)),
+            .. batch.SelectMany(static append => append.Frames).Select(static frame => frame.ToArray()),
         ];
-        return [.. head, .. batch.SelectMany(static append => append.Frames).Select(static frame => frame.ToArray())];
     }
 
-    private async Task<byte[]?[]> SendAsync(IRedisConnection connection, RedisScript script, byte[][] arguments)
+    /// <summary>Evaluates a script that writes, and waits for the replicas if there are to be any.</summary>
+    private async Task<byte[]?[]> EvaluateAsync(IRedisConnection connection, RedisScript script, byte[][] arguments)
     {
-        var answering = connection.EvaluateAsync(script, _settings.Keys.MetaAndLog, arguments);
+        var evaluating = connection.EvaluateAsync(script, _settings.Keys.MetaAndLog, arguments);
         if (_settings.Options.Replicas == 0)
         {
-            return await answering.ConfigureAwait(false);
+            return await evaluating.ConfigureAwait(false);
         }
 
-        var waiting = WaitForReplicasAsync(connection);
-        byte[]?[] answer;
-        try
-        {
-            answer = await answering.ConfigureAwait(false);
-        }
-        finally
-        {
-            await ((Task)waiting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
-        return RedisText.Read(answer[0]) is not (JournalScripts.Done or JournalScripts.Duplicate)
-            || await waiting.ConfigureAwait(false) is not { } tooFew
+        // Sent behind the script at once, not after its answer: one round trip for both.
+        var replicating = Replication.ProblemAsync(connection, _settings.Options);
+        await Task.WhenAll(evaluating, replicating)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var answer = await evaluating.ConfigureAwait(false);
+        string status = RedisText.Read(answer[0]);
+        return status is not (JournalScripts.Done or JournalScripts.Duplicate)
+            || await replicating.ConfigureAwait(false) is not { } tooFew
                 ? answer
                 : throw new RedisRefusedException(tooFew);
     }
-
-    /// <summary>Why not enough replicas have what this connection wrote; null when they have.</summary>
-    private Task<string?> WaitForReplicasAsync(IRedisConnection connection) =>
-        Replication.ProblemAsync(connection, _settings.Options);
 
     private async Task SettleAsync(Shipment shipment)
     {
@@ -299,50 +197,36 @@ internal sealed class OwnerSession : IAsyncDisposable
             return;
         }
 
-        switch (RedisText.Read(answer[0]))
+        string status = RedisText.Read(answer[0]);
+        if (status == JournalScripts.Fenced)
         {
-            case JournalScripts.Done when shipment.Appends.Count == 0:
-                _sent.Dequeue();
-                if (ReadEnd(answer) is { } end && end == _durable)
-                {
-                    Lease.Renewed(shipment.SentAt);
-                    _settings.Seen(_record.Id, _record.Epoch, _durable);
-                }
-                else
-                {
-                    BeginDoubt("the log does not end where it did");
-                }
-
-                break;
-            case JournalScripts.Done or JournalScripts.Duplicate:
-                _sent.Dequeue();
-                Lease.Renewed(shipment.SentAt);
-                foreach (var append in shipment.Appends)
-                {
-                    Acknowledge(append);
-                }
-
-                break;
-            case JournalScripts.Fenced:
-                Fence(answer);
-                break;
-            case var other:
-
-                // Behind one that failed, a gap is what must come. Alone it is not; reading tells.
-                BeginDoubt($"it answered {other} {RedisText.Read(answer.ElementAtOrDefault(1))}");
-                break;
-        }
-    }
-
-    private void Acknowledge(PendingAppend append)
-    {
-        lock (_gate)
-        {
-            _durable = append.End;
+            // Nothing was written by this one, nor by those behind it.
+            _queue.PutBack(_sent.SelectMany(static sent => sent.Appends), inDoubt: false);
+            _sent.Clear();
+            End(answer);
+            return;
         }
 
-        _doubtSince = null;
-        append.Complete(AppendResult.Durable);
+        bool isKeepAlive = shipment.Appends.Count == 0;
+        if (status is not (JournalScripts.Done or JournalScripts.Duplicate)
+            || (isKeepAlive && ReadEnd(answer) != _queue.Durable))
+        {
+            // Behind one that failed, a gap is what must come. Alone it is not; reading tells.
+            BeginDoubt($"it answered {string.Join(' ', answer.Take(4).Select(RedisText.Read))}");
+            return;
+        }
+
+        _sent.Dequeue();
+        Lease.Renewed(shipment.SentAt);
+        if (isKeepAlive)
+        {
+            _settings.Mark.Raise(_record.Id, _record.Epoch, _queue.Durable);
+        }
+        else
+        {
+            _doubtSince = null;
+            _queue.Acknowledge(shipment.Appends);
+        }
     }
 
     private void BeginDoubt(string problem)
@@ -353,58 +237,36 @@ internal sealed class OwnerSession : IAsyncDisposable
         GiveUpConnection();
     }
 
-    /// <summary>What was sent waits again, in front.</summary>
     private void GiveUpConnection()
     {
         _connection?.Dispose();
         _connection = null;
-        if (_sent.Count == 0)
-        {
-            return;
-        }
-
         foreach (var shipment in _sent)
         {
-            // Nobody looks at these answers any more.
-            _ = shipment.Answer.ContinueWith(
-                static late => late.Exception, CancellationToken.None,
-                TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            foreach (var append in shipment.Appends)
-            {
-                append.IsInDoubt = true;
-            }
+            shipment.Ignore();
         }
 
-        lock (_gate)
-        {
-            _waiting = new(_sent.SelectMany(static sent => sent.Appends).Concat(_waiting));
-        }
-
+        _queue.PutBack(_sent.SelectMany(static sent => sent.Appends), inDoubt: true);
         _sent.Clear();
     }
 
     /// <summary>Connects, and finds out how far the log goes. Returns false when the session is over.</summary>
     private async Task<bool> ReconnectAsync()
     {
-        var backOff = FirstBackOff;
-        while (true)
+        for (var backOff = FirstBackOff; ; backOff = backOff * 2 < LastBackOff ? backOff * 2 : LastBackOff)
         {
             _signal.Reset();
-            bool hasWaiting = HasWaiting;
-            if (!hasWaiting)
+            bool hasWaiting = _queue.HasWaiting;
+            if (_queue.IsFinished)
             {
-                if (IsClosing)
-                {
-                    return false;
-                }
-
-                // Nobody waits for an answer: Redis may stay away as long as it likes.
-                _doubtSince = null;
+                return false;
             }
-            else if (_settings.Time.GetElapsedTime(_doubtSince ??= _settings.Time.GetTimestamp())
-                > _settings.Options.OutageTimeout)
+
+            // While nobody waits for an answer, Redis may stay away as long as it likes.
+            _doubtSince = hasWaiting ? _doubtSince ?? _settings.Time.GetTimestamp() : null;
+            if (_doubtSince is { } since && _settings.Time.GetElapsedTime(since) > _settings.Options.OutageTimeout)
             {
-                Fail(AppendStatus.Unknown, $"after {_settings.Options.OutageTimeout} of trying: {_problem}");
+                End(AppendStatus.Unknown, $"after {_settings.Options.OutageTimeout} of trying: {_problem}");
                 return false;
             }
 
@@ -414,15 +276,12 @@ internal sealed class OwnerSession : IAsyncDisposable
                 if (await ResolveAsync(connection).ConfigureAwait(false))
                 {
                     _connection = connection;
-                    _settings.Logger.Reconnected(_settings.Keys.Meta, _durable.Sequence);
+                    _settings.Logger.Reconnected(_settings.Keys.Meta, _queue.Durable.Sequence);
                     return true;
                 }
 
                 connection.Dispose();
-                if (Latch is not null)
-                {
-                    return false;
-                }
+                return false;
             }
             catch (JournalException error)
             {
@@ -431,68 +290,52 @@ internal sealed class OwnerSession : IAsyncDisposable
 
             var pause = Task.Delay(backOff, _settings.Time);
             await (hasWaiting ? pause : Task.WhenAny(pause, _signal.Task)).ConfigureAwait(false);
-            backOff = backOff * 2 < LastBackOff ? backOff * 2 : LastBackOff;
         }
     }
 
-    private bool HasWaiting
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _waiting.Count > 0;
-            }
-        }
-    }
-
+    /// <summary>Answers what is found to be stored. Returns false when the session is over.</summary>
+    /// <exception cref="JournalException">Redis failed again.</exception>
     private async Task<bool> ResolveAsync(IRedisConnection connection)
     {
-        long now = Lease.Now;
-        var answer = await SendAsync(connection, JournalScripts.Renew, _record.RenewArguments).ConfigureAwait(false);
+        long askedAt = Lease.Now;
+        byte[]?[] answer;
+        try
+        {
+            answer = await EvaluateAsync(connection, JournalScripts.Renew, _record.RenewArguments).ConfigureAwait(false);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+
         if (RedisText.Read(answer[0]) == JournalScripts.Fenced)
         {
-            Fence(answer);
+            End(answer);
             return false;
         }
 
         string id = RedisText.Read(answer.ElementAtOrDefault(1));
         if (id != _record.Id || ReadEnd(answer) is not { } end)
         {
-            Fail(AppendStatus.Unknown, $"{_settings.Keys.Meta} is another journal now ('{id}', not '{_record.Id}')");
+            End(AppendStatus.Unknown, $"{_settings.Keys.Meta} is another journal now ('{id}', not '{_record.Id}')");
             return false;
         }
 
-        List<PendingAppend> stored;
-        lock (_gate)
-        {
-            stored = [.. _waiting.TakeWhile(append => append.End.Sequence <= end.Sequence)];
-            var reached = stored.Count > 0 ? stored[^1].End : _durable;
-            if (reached == end && stored.All(static append => append.IsInDoubt))
-            {
-                for (int i = 0; i < stored.Count; i++)
-                {
-                    _waiting.Dequeue();
-                }
-            }
-            else
-            {
-                stored.Clear();
-                _problem = $"the log in {_settings.Keys.Log} ends with frame {end.Sequence} ({end.Checksum:x8}); frames " +
-                    $"up to {_durable.Sequence} ({_durable.Checksum:x8}) were acknowledged";
-            }
-        }
-
-        if (stored.Count == 0 && end != _durable)
+        var before = _queue.Durable;
+        if (!_queue.TryReach(end))
         {
             // Older data under the same name, or somebody else's. To go on would make two histories of one.
-            Fail(AppendStatus.Unknown, _problem);
+            End(
+                AppendStatus.Unknown,
+                $"the log in {_settings.Keys.Log} ends with frame {end.Sequence} ({end.Checksum:x8}); frames up to " +
+                $"{before.Sequence} ({before.Checksum:x8}) were acknowledged");
             return false;
         }
 
-        Lease.Renewed(now);
-        stored.ForEach(Acknowledge);
-        _settings.Seen(_record.Id, _record.Epoch, end);
+        _doubtSince = end == before ? _doubtSince : null;
+        Lease.Renewed(askedAt);
+        _settings.Mark.Raise(_record.Id, _record.Epoch, end);
         return true;
     }
 
@@ -502,19 +345,11 @@ internal sealed class OwnerSession : IAsyncDisposable
             ? (sequence, checksum)
             : null;
 
-    private async Task ReleaseAsync()
+    private async Task ReleaseAsync(IRedisConnection connection)
     {
-        lock (_gate)
-        {
-            if (!_releases)
-            {
-                return;
-            }
-        }
-
         try
         {
-            await _connection!.EvaluateAsync(JournalScripts.Release, _settings.Keys.MetaOnly, _record.Arguments)
+            await connection.EvaluateAsync(JournalScripts.Release, _settings.Keys.MetaOnly, _record.Arguments)
                 .ConfigureAwait(false);
         }
         catch (JournalException error)
@@ -524,43 +359,36 @@ internal sealed class OwnerSession : IAsyncDisposable
         }
     }
 
-    private void Fence(byte[]?[] answer)
+    /// <summary>The journal answered that it is not this owner's.</summary>
+    private void End(byte[]?[] answer)
     {
         string epoch = RedisText.Read(answer.ElementAtOrDefault(1));
-        if (epoch.Length == 0)
-        {
-            Fail(AppendStatus.Unknown, $"{_settings.Keys.Meta} is gone");
-            return;
-        }
-
         string owner = RedisText.Read(answer.ElementAtOrDefault(2));
         string by = owner.Length > 0 ? $" ({owner})" : "";
-        Fail(AppendStatus.Fenced, $"epoch {_record.Epoch} is over, the owner's{by} is {epoch}");
+        if (epoch.Length == 0)
+        {
+            End(AppendStatus.Unknown, $"{_settings.Keys.Meta} is gone");
+        }
+        else
+        {
+            End(AppendStatus.Fenced, $"epoch {_record.Epoch} is over, the owner's{by} is {epoch}");
+        }
     }
 
-    /// <summary>Answers everything that was taken in, and whatever comes, with the same.</summary>
-    private void Fail(AppendStatus status, string error)
+    private void End(AppendStatus status, string error)
     {
-        List<PendingAppend> open;
-        lock (_gate)
-        {
-            open = [.. _sent.SelectMany(static sent => sent.Appends), .. _waiting];
-            if (status == AppendStatus.Fenced && open.Exists(static append => append.IsInDoubt))
-            {
-                // One sent earlier may have been stored before the other owner came: "nothing was written" is unproven.
-                (status, error) = (AppendStatus.Unknown, $"{error}; what was under way may be stored");
-            }
-
-            _latch = new AppendResult(status, error);
-            _waiting.Clear();
-        }
-
         _settings.Logger.SessionEnded(_settings.Keys.Meta, status, error);
-        Lease.End(_latch.Value);
-        _sent.Clear();
-        open.ForEach(append => append.Complete(_latch.Value));
+        Lease.End(_queue.Close(status, error));
     }
 
     /// <summary>One script under way; without appends, a keep-alive.</summary>
-    private sealed record Shipment(List<PendingAppend> Appends, Task<byte[]?[]> Answer, long SentAt);
+    private sealed record Shipment(List<PendingAppend> Appends, long SentAt, Task<byte[]?[]> Answer)
+    {
+        /// <summary>Nobody looks at the answer any more.</summary>
+        internal void Ignore() => Answer.ContinueWith(
+            static late => late.Exception,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+    }
 }

@@ -7,16 +7,24 @@ namespace Engine.Storage.Redis.Owning;
 /// <param name="Options">The journal's.</param>
 /// <param name="Keys">The journal's.</param>
 /// <param name="ConnectAsync">Makes a connection to a server that was checked.</param>
-/// <param name="Seen">Told which end of the log was seen in Redis.</param>
+/// <param name="Mark">Told which end of the log was seen in Redis.</param>
 /// <param name="Time">The clock of time-outs and keep-alives.</param>
 /// <param name="Logger">The journal's.</param>
 internal sealed record SessionSettings(
     RedisJournalOptions Options,
     JournalKeys Keys,
     Func<Task<IRedisConnection>> ConnectAsync,
-    Action<string, long, (long Sequence, uint Checksum)> Seen,
+    HighMark Mark,
     TimeProvider Time,
     ILogger Logger);
+
+/// <summary>A journal that was acquired.</summary>
+/// <param name="Record">By whom.</param>
+/// <param name="End">The last frame.</param>
+/// <param name="Connection">What it was acquired on; the owner's alone.</param>
+/// <param name="AskedAt">A timestamp from before it was asked for.</param>
+internal sealed record Acquired(
+    OwnershipRecord Record, (long Sequence, uint Checksum) End, IRedisConnection Connection, long AskedAt);
 
 /// <summary>Who an owner is, in Redis's eyes.</summary>
 internal sealed class OwnershipRecord

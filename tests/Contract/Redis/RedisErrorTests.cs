@@ -6,6 +6,7 @@ namespace Engine.Tests;
 
 /// <summary>Redis answers with errors (F13): appends wait for it to come to, within the bound, and nothing is lost or
 /// doubled.</summary>
+[Collection(RedisTests.Name)]
 public sealed class RedisErrorTests
 {
     private static readonly string[] Small = ["CONFIG", "SET", "maxmemory", "1mb"];

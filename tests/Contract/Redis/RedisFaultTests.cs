@@ -5,6 +5,7 @@ using Engine.Tests.Support;
 namespace Engine.Tests;
 
 /// <summary>Redis dies, the network breaks, and every append is answered as what became of it.</summary>
+[Collection(RedisTests.Name)]
 public sealed class RedisFaultTests
 {
     [RedisFact]
@@ -36,7 +37,8 @@ public sealed class RedisFaultTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var proxy = new FaultProxy(server.Port);
-        await using var journal = proxy.OpenJournal();
+        await using var journal = proxy.OpenJournal(
+            options => options.CommandTimeout = TimeSpan.FromMilliseconds(400));
         var load = await LedgerLoad.StartAsync(journal);
         int pieces = 0;
         int hit = 0;
@@ -66,7 +68,8 @@ public sealed class RedisFaultTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var proxy = new FaultProxy(server.Port);
-        await using var journal = proxy.OpenJournal();
+        await using var journal = proxy.OpenJournal(
+            options => options.CommandTimeout = TimeSpan.FromMilliseconds(400));
         var load = await LedgerLoad.StartAsync(journal);
         var random = new Random(seed);
         Fault[] kinds = [Fault.CutBeforeSend, Fault.CutInside, Fault.CutAfterSend, Fault.CutAfterSend];
@@ -102,15 +105,16 @@ public sealed class RedisFaultTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var proxy = new FaultProxy(server.Port);
-        await using var journal = proxy.OpenJournal();
+        await using var journal = proxy.OpenJournal(
+            options => options.CommandTimeout = TimeSpan.FromMilliseconds(400));
         var writer = await JournalWriter.AcquireAsync(journal);
         await writer.AppendAsync("1");
 
         // The first copy of the second append stays in the network until two appends more are stored.
         int pieces = 0;
-        proxy.Decide = () => Interlocked.Increment(ref pieces) == 1 ? Fault.Freeze : Fault.None;
+        proxy.Decide = () => Interlocked.Increment(ref pieces) == 1 ? Fault.Hold : Fault.None;
         await writer.AppendAsync("2", "3", "4");
-        proxy.Thaw();
+        proxy.LetGo();
         await writer.AppendAsync("5", "6");
 
         Assert.True(pieces > 1);
@@ -154,7 +158,8 @@ public sealed class RedisFaultTests
     public async Task F11_A_stalled_server_is_waited_for()
     {
         await using var server = await RedisServer.StartAsync();
-        await using var journal = server.OpenJournal();
+        await using var journal = server.OpenJournal(
+            options => options.CommandTimeout = TimeSpan.FromMilliseconds(300));
         var writer = await JournalWriter.AcquireAsync(journal);
         await writer.AppendAsync("1");
         server.Pause();

@@ -7,6 +7,7 @@ using Engine.Tests.Support;
 namespace Engine.Tests;
 
 /// <summary>One owner at a time, whatever the former one believes (F25).</summary>
+[Collection(RedisTests.Name)]
 public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     private readonly string _name = Guid.NewGuid().ToString("N");
@@ -14,7 +15,7 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
     [RedisFact]
     public async Task F25_A_journal_with_an_owner_is_refused_with_his_address_and_for_how_long()
     {
-        await using var owner = Open(options => options.OwnerAddress = "http://10.0.0.1:5080");
+        await using var owner = Open(options => options.OwnerAddress = static () => "http://10.0.0.1:5080");
         await using var other = Open();
         await owner.AcquireAsync();
 
@@ -66,7 +67,7 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         await using var next = Open();
         var former = await JournalWriter.AcquireAsync(paused);
         await former.AppendAsync("1");
-        proxy.Decide = static () => Fault.Freeze;
+        proxy.Freeze();
         Task<AppendResult>[] late =
             [former.Start("a").AsTask(), former.Start("b").AsTask(), former.Start("c").AsTask()];
 
@@ -74,15 +75,17 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         var writer = await AcquireWhenFreeAsync(next);
         var waited = Stopwatch.GetElapsedTime(started);
         await writer.AppendAsync("2");
-        proxy.Decide = static () => Fault.None;
         proxy.Thaw();
 
         foreach (var append in late)
         {
-            Assert.Equal(AppendStatus.Fenced, (await append).Status);
+            Assert.Equal(AppendStatus.Fenced, (await append.WaitAsync(RedisJournals.Patience)).Status);
         }
 
         Assert.Equal(AppendStatus.Fenced, (await former.Start("d")).Status);
+        Assert.Equal(AppendStatus.Fenced, (await paused.OwnershipEnded.WaitAsync(RedisJournals.Patience)).Status);
+        Assert.False(paused.HoldsLease);
+        Assert.True(next.HoldsLease);
         await Assert.ThrowsAsync<JournalFencedException>(
             () => paused.SaveSnapshotAsync(former.Epoch, 1, "s"u8.ToArray()).AsTask());
         await Assert.ThrowsAsync<JournalFencedException>(() => paused.TruncateAsync(former.Epoch, 1).AsTask());
@@ -102,13 +105,12 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         var writer = await JournalWriter.AcquireAsync(former);
         await writer.AppendAsync("1", "2");
         await former.SaveSnapshotAsync(writer.Epoch, 2, "s"u8.ToArray());
-        proxy.Decide = static () => Fault.Freeze;
+        proxy.Freeze();
         await AcquireWhenFreeAsync(next);
 
         var saving = former.SaveSnapshotAsync(writer.Epoch, 1, new byte[2_000_000]).AsTask();
         var newer = former.SaveSnapshotAsync(writer.Epoch, 2, new byte[2_000_000]).AsTask();
         var truncating = former.TruncateAsync(writer.Epoch, 2).AsTask();
-        proxy.Decide = static () => Fault.None;
         proxy.Thaw();
 
         await saving;
@@ -129,14 +131,33 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         }));
         var writer = await JournalWriter.AcquireAsync(owner);
         await writer.AppendAsync("1");
-        proxy.Decide = static () => Fault.Freeze;
+        proxy.Freeze();
         var append = writer.Start("2");
         await UntilLeaseIsOverAsync();
-        proxy.Decide = static () => Fault.None;
         proxy.Thaw();
 
         Assert.Equal(AppendResult.Durable, await append);
         await writer.AppendAsync("3");
+    }
+
+    [RedisFact]
+    public async Task F25_An_idle_owner_learns_that_he_was_replaced_and_knows_before_that_his_lease_is_over()
+    {
+        await using var proxy = new FaultProxy(redis.Server.Port);
+        await using var owner = RedisJournals.Open(
+            proxy.Address, Set(options => options.LeaseDuration = TimeSpan.FromMilliseconds(500)));
+        await using var next = Open();
+        Assert.False(owner.HoldsLease);
+        await owner.AcquireAsync();
+        Assert.True(owner.HoldsLease);
+        proxy.Freeze();
+
+        await AcquireWhenFreeAsync(next);
+        Assert.False(owner.HoldsLease);
+        Assert.False(owner.OwnershipEnded.IsCompleted);
+        proxy.Thaw();
+
+        Assert.Equal(AppendStatus.Fenced, (await owner.OwnershipEnded.WaitAsync(RedisJournals.Patience)).Status);
     }
 
     [RedisFact]
@@ -150,7 +171,8 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         Assert.Equal(1, (await owner).Epoch);
         Assert.All(
             acquiring.Where(task => task != owner),
-            static task => Assert.IsType<JournalLockedException>(task.Exception!.InnerException));
+            static task => Assert.True(
+                task.Exception!.InnerException is JournalLockedException, $"{task.Exception}"));
         foreach (var journal in journals)
         {
             await journal.DisposeAsync();

@@ -30,6 +30,7 @@ public sealed class RedisFixture : IAsyncLifetime
 }
 
 [NeedsRedis]
+[Collection(RedisTests.Name)]
 public sealed class RedisJournalTests(RedisFixture redis) : JournalContract, IClassFixture<RedisFixture>
 {
     private readonly string _name = Guid.NewGuid().ToString("N");

@@ -13,9 +13,9 @@ internal static class RedisJournals
         var options = new RedisJournalOptions
         {
             Connection = address,
-            CommandTimeout = TimeSpan.FromMilliseconds(400),
+            CommandTimeout = TimeSpan.FromSeconds(1.5),
             LeaseDuration = TimeSpan.FromSeconds(2),
-            OutageTimeout = TimeSpan.FromSeconds(15),
+            OutageTimeout = TimeSpan.FromSeconds(25),
         };
         configure?.Invoke(options);
         return new RedisJournal(options, TimeProvider.System);

@@ -6,6 +6,7 @@ namespace Engine.Tests;
 
 /// <summary>What an owner believes about its lease when nobody asks it to write.</summary>
 [NeedsRedis]
+[Collection(RedisTests.Name)]
 public sealed class RedisLeaseTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     private static readonly TimeSpan Guard = TimeSpan.FromSeconds(30);

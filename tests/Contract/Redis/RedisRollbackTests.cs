@@ -5,6 +5,7 @@ using Engine.Tests.Support;
 namespace Engine.Tests;
 
 /// <summary>The log is older than it was (F12): refused, never numbered anew.</summary>
+[Collection(RedisTests.Name)]
 public sealed class RedisRollbackTests
 {
     [RedisTheory]
@@ -120,7 +121,8 @@ public sealed class RedisRollbackTests
         {
             options.Durability = Durability.Replicated;
             options.Replicas = 1;
-            options.OutageTimeout = TimeSpan.FromSeconds(2);
+            options.CommandTimeout = TimeSpan.FromMilliseconds(600);
+            options.OutageTimeout = TimeSpan.FromSeconds(3);
         });
         var alone = await Assert.ThrowsAnyAsync<JournalException>(() => journal.AcquireAsync().AsTask());
         Assert.Contains("0 of 1 replicas", alone.Message, StringComparison.Ordinal);

@@ -21,8 +21,8 @@ internal enum Fault
     /// <summary>The server gets the piece; nothing moves on this connection any more, and nobody is told.</summary>
     HalfOpen,
 
-    /// <summary>Nothing moves on this connection until <see cref="FaultProxy.Thaw"/>; the piece goes out then.</summary>
-    Freeze,
+    /// <summary>Nothing moves on this connection until <see cref="FaultProxy.LetGo"/>; the piece goes out then.</summary>
+    Hold,
 }
 
 /// <summary>Stands between a client and a server on loopback and does to their connections what networks do.</summary>
@@ -34,7 +34,8 @@ internal sealed class FaultProxy : IAsyncDisposable
     private readonly List<Task> _connections = [];
     private readonly Task _accepting;
     private Func<Fault> _decide = static () => Fault.None;
-    private TaskCompletionSource _thaw = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _frozen = Open();
 
     internal FaultProxy(int target)
     {
@@ -55,13 +56,15 @@ internal sealed class FaultProxy : IAsyncDisposable
         set => Volatile.Write(ref _decide, value);
     }
 
+    /// <summary>Nothing that a client sends moves on, on any connection.</summary>
+    internal void Freeze() =>
+        Volatile.Write(ref _frozen, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
     /// <summary>Lets what is frozen go on.</summary>
-    internal void Thaw()
-    {
-        var thaw = Interlocked.Exchange(
-            ref _thaw, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        thaw.TrySetResult();
-    }
+    internal void Thaw() => Volatile.Read(ref _frozen).TrySetResult();
+
+    /// <summary>Lets the pieces go on that were held.</summary>
+    internal void LetGo() => _held.TrySetResult();
 
     public async ValueTask DisposeAsync()
     {
@@ -131,6 +134,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         var to = server.GetStream();
         while (await from.ReadAsync(buffer, ends) is > 0 and var length)
         {
+            await Volatile.Read(ref _frozen).Task.WaitAsync(ends);
             switch (Volatile.Read(ref _decide)())
             {
                 case Fault.None:
@@ -154,12 +158,19 @@ internal sealed class FaultProxy : IAsyncDisposable
                     await to.WriteAsync(buffer.AsMemory(0, length), ends);
                     await Task.Delay(Timeout.Infinite, ends);
                     return;
-                case Fault.Freeze:
-                    await Volatile.Read(ref _thaw).Task.WaitAsync(ends);
+                case Fault.Hold:
+                    await _held.Task.WaitAsync(ends);
                     await to.WriteAsync(buffer.AsMemory(0, length), ends);
                     break;
             }
         }
+    }
+
+    private static TaskCompletionSource Open()
+    {
+        var open = new TaskCompletionSource();
+        open.SetResult();
+        return open;
     }
 
     private static async Task DrainAsync(NetworkStream stream, byte[] buffer, CancellationToken ends)
