@@ -1,8 +1,6 @@
 using Engine.Storage;
 using Engine.Storage.Faster;
-using Engine.Storage.Faster.Platform;
 using Engine.Tests.Support;
-using Microsoft.Win32.SafeHandles;
 
 namespace Engine.Tests.Faster.Tools;
 
@@ -203,25 +201,5 @@ public sealed class BackupTests : IDisposable
         await using var journal = FasterImage.Open(directory);
         await (await JournalWriter.AcquireAsync(journal)).AppendAsync("next");
         return await journal.ReadTextsAsync();
-    }
-
-    /// <summary>The real file system, with something else going on in between.</summary>
-    private sealed class HookedFiles : FileSystemCalls
-    {
-        internal Action<string> Opening { get; set; } = _ => { };
-
-        internal override Guid BootId => Current.BootId;
-
-        internal override SafeFileHandle OpenRead(string path)
-        {
-            Opening(path);
-            return Current.OpenRead(path);
-        }
-
-        internal override void SyncData(SafeFileHandle file) => Current.SyncData(file);
-
-        internal override void SyncDirectory(string path) => Current.SyncDirectory(path);
-
-        internal override SafeFileHandle? TryLockDirectory(string path) => Current.TryLockDirectory(path);
     }
 }

@@ -156,6 +156,54 @@ public sealed class ScrubTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task What_an_owner_does_between_two_looks_is_no_damage()
+    {
+        // So that the second segment is there, and known to be, before it is needed.
+        await using (var first = FasterImage.Open(Journal))
+        {
+            await (await JournalWriter.AcquireAsync(first)).AppendAsync("1");
+        }
+
+        await using var journal = FasterImage.Open(Journal);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        int appends = 0;
+        int truncations = 0;
+        var files = new HookedFiles();
+        files.Opening = path =>
+        {
+            // The first segment was read to its end, and commits come into the second one.
+            if (path.EndsWith("segment-0000000001.log", StringComparison.Ordinal) && appends++ == 0)
+            {
+                for (int i = 0; i < 20; i++)
+                {
+                    Assert.Equal(AppendResult.Durable, Wait(writer.Start(new string('x', 6_000))));
+                }
+            }
+
+            // The superblock was read, and the first segment goes.
+            if (appends > 2 && path.EndsWith(ToolsJournal.FirstSegment, StringComparison.Ordinal) && truncations++ == 0)
+            {
+                journal.SaveSnapshotAsync(writer.Epoch, 20, "state"u8.ToArray()).AsTask().GetAwaiter().GetResult();
+                journal.TruncateAsync(writer.Epoch, 20).AsTask().GetAwaiter().GetResult();
+            }
+        };
+
+        var grown = Scrubber.Run(files, Journal, default);
+        Assert.Empty(grown.Damage);
+        Assert.Equal((1, 21), (grown.FirstSequence, grown.LastSequence));
+        Assert.InRange(appends, 2, 10);
+
+        appends = 10;
+        var truncated = Scrubber.Run(files, Journal, default);
+        Assert.Empty(truncated.Damage);
+        Assert.InRange(truncated.FirstSequence, 2, 20);
+        Assert.Equal(21, truncated.LastSequence);
+        Assert.Equal(1, truncations);
+
+        static AppendResult Wait(ValueTask<AppendResult> append) => append.AsTask().GetAwaiter().GetResult();
+    }
+
+    [Fact]
     public async Task A_journal_at_work_is_sound_whenever_it_is_looked_at()
     {
         await using var load = await LiveLoad.StartAsync(Journal);
