@@ -33,6 +33,13 @@ internal sealed record SimPlan
 
     internal required bool WorkersServeAll { get; init; }
 
+    /// <summary>The embedded journal's own code on a simulated disk, or else a simple list of frames, which may have two
+    /// owners one after the other.</summary>
+    internal required bool UsesDisk { get; init; }
+
+    /// <summary>By how much the journal grows until a snapshot is due.</summary>
+    internal required int SnapshotBytes { get; init; }
+
     /// <summary>Which planted bug is in the engine.</summary>
     internal Core.PlantedBug Bug { get; init; }
 
@@ -67,13 +74,16 @@ internal sealed record SimPlan
             LongestRun = durations,
             Trouble = TimeSpan.FromMinutes(preset is Preset.Mixed ? dice.Pick(4, 10, 30) : dice.Pick(1, 2, 5)),
             WorkersServeAll = dice.Chance(0.5),
+            UsesDisk = dice.Chance(0.3) || preset == Preset.DiskHell,
+            SnapshotBytes = dice.Pick(500, 4_000, 40_000),
         };
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"preset={Preset} hours={Length.TotalHours:0.###} tenants={Tenants} workers={Workers} arrival={Arrival.TotalSeconds}s "
         + $"runs<={LongestRun.TotalSeconds}s cap={Options.GlobalCap} lease={Options.LeaseDuration.TotalSeconds}s "
-        + $"order={Options.Ordering} faults={Faults}");
+        + $"order={Options.Ordering} "
+        + $"storage={(UsesDisk ? "disk" : "list")} snapshots={(Has(Faults.Snapshots) ? SnapshotBytes : 0)} faults={Faults}");
 
     private static Faults FaultsOf(Preset preset, RandomStream dice)
     {

@@ -25,13 +25,18 @@ internal sealed class Chaos(World world, SimEngine engine, SimPlan plan)
         Every(_settings, plan.Has(Faults.Settings), 0.8, ChangeSettings);
     }
 
-    /// <summary>Nothing happens any more, and every clock goes as it should: as late as any time it ever showed.</summary>
-    internal void End(long logicalMs)
+    /// <summary>Nothing happens any more, and every clock goes as it should.</summary>
+    internal void End()
     {
         _isOver = true;
         engine.MayLosePower = false;
         engine.PortCrashChance = 0;
         world.Clock.WallRate = 1;
+    }
+
+    /// <summary>A wall clock that was set back stands still for the engine until it has caught up: that is now.</summary>
+    internal void CatchUp(long logicalMs)
+    {
         var logical = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(logicalMs, 0));
         if (world.Clock.GetUtcNow() < logical)
         {

@@ -23,6 +23,9 @@ internal sealed class Inquest(World world, Sometimes sometimes)
 
     internal Ledger Ledger { get; } = new();
 
+    /// <summary>Where every fact is written down for people, or null.</summary>
+    internal TextWriter? Trace { get; init; }
+
     /// <summary>The first finding; what follows one proves nothing.</summary>
     internal Finding? Finding { get; private set; }
 

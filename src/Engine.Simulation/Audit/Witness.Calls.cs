@@ -273,13 +273,10 @@ internal sealed partial class Witness
                 Fail("D7", "An owner that had been superseded acknowledged something new.");
             }
         }
-        else if (hasFailed)
-        {
-            Fail("D5", "Something was answered after the storage had failed.");
-        }
         else if (eventsSeen > inquest.DurableEvents)
         {
-            Fail("D3", $"An answer shows event {eventsSeen}; {inquest.DurableEvents} are durable.");
+            // What was durable before the doubt may still be told after it.
+            Fail(hasFailed ? "D5" : "D3", $"An answer shows event {eventsSeen}; {inquest.DurableEvents} are durable.");
         }
     }
 

@@ -63,6 +63,8 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         SyncClock();
         inquest.Decided(e, Model.NowMs);
         inquest.World.Note(((long)e.Kind << 56) ^ ((long)e.State << 48) ^ (e.JobId.GetHashCode() * 31L) ^ Model.NowMs);
+        inquest.Trace?.WriteLine(
+            $"{inquest.World.Elapsed} {EventCount} {e.Kind} {e.JobId} {e.State} due {e.DueMs} day {e.Day} now {Model.NowMs}");
         Check(e);
         Model.Apply(e, EventCount);
         _credit += CreditPerEvent;

@@ -27,6 +27,9 @@ internal sealed class Life : IDisposable
     private readonly List<string[]> _waiting = [];
     private Inbox _inbox = null!;
     private LoopContext _context = null!;
+    private JournalProgress? _progress;
+    private Snapshotter? _snapshotter;
+    private bool _takesSnapshot;
     private bool _isPumpPlanned;
     private long _wakeVersion;
     private int _idleWakes;
@@ -67,7 +70,7 @@ internal sealed class Life : IDisposable
         Core = new EngineCore(EngineSettings.From(options), new MovingAverageEstimator(), Witness);
         Witness.Core = Core;
         var ownership = await _journal.AcquireAsync().ConfigureAwait(false);
-        await Recovery.ReplayAsync(Core, _journal, ownership, CancellationToken.None).ConfigureAwait(false);
+        var found = await Recovery.ReplayAsync(Core, _journal, ownership, CancellationToken.None).ConfigureAwait(false);
         if (IsDead)
         {
             return;
@@ -86,7 +89,29 @@ internal sealed class Life : IDisposable
         feed.StartAfter(Core.State.LastEventId);
         _context = new LoopContext(Core, feed);
         Loop = new CommandLoop(
-            Core, _writer, _context, _inbox, _journal, ownership, _engine.World.Clock, _metrics, NullLogger.Instance);
+            Core, _writer, _context, _inbox, _journal, ownership, _engine.World.Clock, _metrics, NullLogger.Instance)
+        {
+            Progress = _engine.SnapshotBytes > 0 ? _progress = new JournalProgress(ownership.LastSequence) : null,
+        };
+        if (_progress is not null)
+        {
+            if (found.SnapshotSequence > 0)
+            {
+                _engine.Inquest.Sometimes.Saw(Corner.StartedFromSnapshot);
+            }
+
+            _snapshotter = new Snapshotter(
+                _journal,
+                ownership.Epoch,
+                Core.Settings,
+                _progress,
+                found,
+                _engine.SnapshotBytes,
+                _engine.World.Clock,
+                _metrics,
+                NullLogger.Instance);
+        }
+
         IsUp = true;
         PlanPump(TimeSpan.Zero);
         _engine.Started(this);
@@ -159,6 +184,7 @@ internal sealed class Life : IDisposable
         IsUp = false;
         _wakeVersion++;
         _metrics.Dispose();
+        _progress?.Dispose();
         foreach (var call in _calls.ToArray())
         {
             call.Life = null;
@@ -239,6 +265,7 @@ internal sealed class Life : IDisposable
         }
 
         AfterSteps();
+        FollowJournal();
         if (IsDead || Loop!.HasEnded)
         {
             _engine.Ended(this);
@@ -286,6 +313,34 @@ internal sealed class Life : IDisposable
 
             _claims.RemoveAt(i--);
             Taken(claim);
+        }
+    }
+
+    /// <summary>Does what the thread of the snapshots does in production.</summary>
+    private async void FollowJournal()
+    {
+        if (_snapshotter is not { IsDue: true } || _takesSnapshot || IsDead || Witness.IsSuperseded)
+        {
+            return;
+        }
+
+        _takesSnapshot = true;
+        try
+        {
+            if (await _snapshotter.TakeAsync(CancellationToken.None).ConfigureAwait(false) is not null && !IsDead)
+            {
+                _engine.Inquest.Sometimes.Saw(Corner.SnapshotTaken);
+            }
+
+            _takesSnapshot = false;
+        }
+        catch (IOException exception)
+        {
+            // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile.
+            if (!_engine.MayRefuse && !Witness.IsSuperseded && !IsDead)
+            {
+                _engine.Inquest.Fail("D4", $"A snapshot of a sound journal failed: {exception.Message}");
+            }
         }
     }
 

@@ -55,7 +55,7 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
 
         _handles.ForEach(static handle => handle.IsDead = true);
         _handles.Clear();
-        _synced = Last;
+        _synced = Math.Min(_synced, Last);
         _busyUntil = TimeSpan.Zero;
     }
 
@@ -151,6 +151,9 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
         public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
         {
             long epoch = ++storage._epoch;
+
+            // What a life begins with it shows: it is synced before that.
+            storage._synced = storage.Last;
             var (sequence, checksum) = storage._frames.Count == 0
                 ? storage.SnapshotEnd()
                 : (storage.Last, ChecksumOf(storage._frames[^1]));

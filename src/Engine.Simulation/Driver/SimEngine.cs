@@ -28,6 +28,12 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
     /// <summary>How often a call of the storage port is the last thing that a process does.</summary>
     internal double PortCrashChance { get; set; }
 
+    /// <summary>By how much the journal grows until a snapshot is due; 0 for never.</summary>
+    internal int SnapshotBytes { get; set; }
+
+    /// <summary>The storage may be in trouble, and say so.</summary>
+    internal bool MayRefuse { get; set; }
+
     /// <summary>How long it takes until a dead engine is started again, at most.</summary>
     internal TimeSpan Downtime { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -391,6 +397,18 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
         static _ => 0,
         (_, known) => done(known)));
 
+    /// <summary>Looks at the engine from within, at one instant; nothing is changed.</summary>
+    internal void Look(Action<LoopContext> look, Action<bool, bool> done) => Post(new AskCall<bool>(
+        "a look",
+        null,
+        loop =>
+        {
+            look(loop);
+            return true;
+        },
+        static _ => 0,
+        done));
+
     /// <summary>Changes the settings while the engine runs (A9).</summary>
     internal void Reconfigure(Action<JobEngineOptions> change) => Post(new AskCall<bool>(
         "a change of settings",
@@ -450,10 +468,10 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
         {
             await start.ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is JournalException or Core.InvariantViolationException)
+        catch (Exception exception) when (exception is IOException or Core.InvariantViolationException)
         {
             // A disk in trouble may refuse, but not for ever, and not without trouble.
-            if (++_failedStarts > 20 || exception is not JournalException)
+            if (++_failedStarts > 20 || exception is not IOException)
             {
                 Inquest.Fail("V5", $"The engine does not start any more: {exception.Message}");
             }
