@@ -83,6 +83,11 @@ internal sealed partial class SettingsReload(
             LogRefused(e.Message);
             return;
         }
+        catch (EngineStoppedException)
+        {
+            // The engine has said why; the settings hold after the restart.
+            return;
+        }
 
         _known = now;
         var later = changed.Where(key => SettingsReader.Find(key) is not { Reloads: true }).ToArray();

@@ -10,11 +10,12 @@ namespace Engine.Host.Streams;
 /// snapshot and heartbeats are comments: <c>/stream</c>.</param>
 internal sealed class JobEventStream(JobWatch watch, SseWriter writer, TimeProvider time, bool typed)
 {
-    /// <summary>Writes until the job is final or the token is set.</summary>
+    /// <summary>Writes until the job is final, the engine stops, or the token is set.</summary>
     /// <param name="resumed">The client knows the snapshot and wants what came after: events only.</param>
     /// <param name="heartbeat">How long silence may last.</param>
     /// <param name="cancellationToken">Ends the stream.</param>
-    internal async Task WriteAllAsync(bool resumed, TimeSpan heartbeat, CancellationToken cancellationToken)
+    /// <returns>Whether everything there is to say of the job was said.</returns>
+    internal async Task<bool> WriteAllAsync(bool resumed, TimeSpan heartbeat, CancellationToken cancellationToken)
     {
         await writer.StartAsync(cancellationToken).ConfigureAwait(false);
         if (!resumed)
@@ -26,9 +27,9 @@ internal sealed class JobEventStream(JobWatch watch, SseWriter writer, TimeProvi
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var updates = watch.ReadAllAsync(stop.Token).GetAsyncEnumerator(stop.Token);
         Task<bool>? next = null;
+        bool final = false;
         try
         {
-            bool final = false;
             while (!final)
             {
                 next = updates.MoveNextAsync().AsTask();
@@ -60,6 +61,8 @@ internal sealed class JobEventStream(JobWatch watch, SseWriter writer, TimeProvi
         {
             await WriteSnapshotAsync(watch.Snapshot, cancellationToken).ConfigureAwait(false);
         }
+
+        return final || watch.Snapshot.State.IsFinal;
     }
 
     private ValueTask BeatAsync(CancellationToken cancellationToken) => typed

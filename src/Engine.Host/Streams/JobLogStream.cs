@@ -10,7 +10,8 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
     /// <param name="after">The last line the client has; null for those from now on.</param>
     /// <param name="heartbeat">How long silence may last.</param>
     /// <param name="cancellationToken">Ends the stream.</param>
-    internal async Task WriteAllAsync(long? after, TimeSpan heartbeat, CancellationToken cancellationToken)
+    /// <returns>Whether the job has ended, so that there will be no more.</returns>
+    internal async Task<bool> WriteAllAsync(long? after, TimeSpan heartbeat, CancellationToken cancellationToken)
     {
         // The job is watched already, and the log is followed from here on: what is written in between is in the log.
         var jobId = watch.Snapshot.Id;
@@ -33,7 +34,7 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
                 if (ended.IsCompleted && await ended.ConfigureAwait(false) is null)
                 {
                     // The engine stops and the job has not ended: the client comes back with its last id.
-                    return;
+                    return false;
                 }
 
                 if (next.IsCompleted)
@@ -49,12 +50,15 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
                 }
             }
 
-            if (await ended.ConfigureAwait(false) is { } status)
+            if (await ended.ConfigureAwait(false) is not { } status)
             {
-                await writer
-                    .WriteAsync(null, "done", new DoneFrame(status), HostJson.Default.DoneFrame, cancellationToken)
-                    .ConfigureAwait(false);
+                return false;
             }
+
+            await writer
+                .WriteAsync(null, "done", new DoneFrame(status), HostJson.Default.DoneFrame, cancellationToken)
+                .ConfigureAwait(false);
+            return true;
         }
         finally
         {

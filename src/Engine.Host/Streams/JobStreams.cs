@@ -42,7 +42,8 @@ internal static class JobStreams
     /// <param name="services">What every stream needs.</param>
     /// <param name="resumes">Whether the ids of the stream are those of the job's events, so that the watch resumes with
     /// them.</param>
-    /// <param name="writeAsync">Writes the stream, from what the client has seen on.</param>
+    /// <param name="writeAsync">Writes the stream, from what the client has seen on; answers whether all there is to say
+    /// was said.</param>
     private static async Task<IResult> OpenAsync(
         string id,
         Caller caller,
@@ -50,7 +51,7 @@ internal static class JobStreams
         JobEngine engine,
         StreamServices services,
         bool resumes,
-        Func<JobWatch, long?, CancellationToken, Task> writeAsync)
+        Func<JobWatch, long?, CancellationToken, Task<bool>> writeAsync)
     {
         if (!TryReadLastEventId(http.Request, out long? after))
         {
@@ -64,9 +65,19 @@ internal static class JobStreams
         }
 
         using var ends = services.EndsWith(http.RequestAborted);
-        using var watch = JobId.TryParse(id, null, out var jobId)
-            ? await engine.WatchAsync(jobId, caller.UserId, resumes ? after : null, ends.Token).ConfigureAwait(false)
-            : null;
+        JobWatch? opened;
+        try
+        {
+            opened = JobId.TryParse(id, null, out var jobId)
+                ? await engine.WatchAsync(jobId, caller.UserId, resumes ? after : null, ends.Token).ConfigureAwait(false)
+                : null;
+        }
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            return engine.Stopped.IsFaulted ? Problems.EngineStopped() : Problems.Stopping();
+        }
+
+        using var watch = opened;
         if (watch is null)
         {
             return Problems.JobNotFound();
@@ -78,16 +89,36 @@ internal static class JobStreams
             return TypedResults.NoContent();
         }
 
+        bool failed;
         try
         {
-            await writeAsync(watch, after, ends.Token).ConfigureAwait(false);
+            bool complete = await writeAsync(watch, after, ends.Token).ConfigureAwait(false);
+            failed = !complete && await FailsAsync(engine, http.RequestAborted).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {
-            // The client has gone or the host stops: nobody is left to tell.
+            // The client has gone or the host stops, perhaps because its engine has failed.
+            failed = engine.Stopped.IsFaulted;
+        }
+        catch (EngineStoppedException) when (http.Response.HasStarted)
+        {
+            failed = await FailsAsync(engine, http.RequestAborted).ConfigureAwait(false);
+        }
+
+        if (failed && !http.RequestAborted.IsCancellationRequested)
+        {
+            // What the client saw last was true; what became of the rest nobody knows (D5).
+            await new SseWriter(http.Response).WriteStoppedAsync(http.RequestAborted).ConfigureAwait(false);
         }
 
         return TypedResults.Empty;
+    }
+
+    // Updates end an instant before the engine says why.
+    private static async Task<bool> FailsAsync(JobEngine engine, CancellationToken aborted)
+    {
+        await engine.Stopped.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return engine.Stopped.IsFaulted;
     }
 
     private static bool TryReadLastEventId(HttpRequest request, out long? after)

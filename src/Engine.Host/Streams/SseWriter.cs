@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Engine.Host.Endpoints;
 
 namespace Engine.Host.Streams;
 
@@ -72,6 +73,14 @@ internal sealed class SseWriter(HttpResponse response)
         Write($": {text}\n\n");
         await _writer.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Says that the engine has failed. Without an id: a client resumes from the last event that it saw.</summary>
+    internal ValueTask WriteStoppedAsync(CancellationToken cancellationToken) => WriteAsync(
+        null,
+        "engine-stopped",
+        Problems.EngineStopped().Body,
+        HostJson.Default.ProblemBody,
+        cancellationToken);
 
     private void Write(string text) => Encoding.UTF8.GetBytes(text, _writer);
 }

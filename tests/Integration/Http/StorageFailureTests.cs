@@ -2,7 +2,8 @@ using System.Net;
 using Engine.Host.Cli;
 using Engine.Host.Configuration;
 using Engine.Host.Serve;
-using Engine.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Engine.Tests.Http;
 
@@ -36,37 +37,134 @@ public class StorageFailureTests
         Assert.Equal(ExitCode.StorageFailed, await ended.WaitAsync(TestEngine.Guard));
     }
 
-    /// <summary>A journal that works until it does not.</summary>
-    private sealed class BreakableJournal : IJournal
+    [Fact]
+    public async Task Whatever_is_under_way_when_the_storage_fails_or_comes_later_hears_that_nobody_knows_the_outcome()
     {
-        private readonly MemoryJournal _inner = new();
-        private volatile bool _broken;
+        var configuration = EngineServer.Configure(("MaxStreamsPerUser", "100"));
+        var settings = SettingsReader.Read(configuration);
+        await using var journal = new BreakableJournal();
+        var runs = new ScriptedHandler();
+        var door = new Door();
+        await using var app = ServeHost.Create(
+            configuration,
+            settings,
+            engine => engine
+                .UseJournal(_ => journal)
+                .AddHandler("build", _ => runs, type => type with { Pipeline = Pipeline.Build }),
+            services => services.AddSingleton<IHostedService>(door));
+        var ended = ServeCommand.RunAsync(app, settings, CancellationToken.None);
+        await app.Services.StartedAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()), Timeout = TestEngine.Guard };
+        client.DefaultRequestHeaders.Authorization = new("Bearer", "dev:u:partner");
+        string id = await client.SubmittedAsync();
+        var run = await runs.NextAsync();
+        using var plain = await EventStream.OpenAsync(client, $"/api/jobs/{id}/stream");
+        using var typed = await EventStream.OpenAsync(client, $"/api/jobs/{id}/events/stream");
+        using var logs = await EventStream.OpenAsync(client, $"/api/jobs/{id}/logs/stream");
+        EventStream[] streams = [plain, typed, logs];
+        int stored = journal.Stored;
 
-        public Durability Durability => Durability.Memory;
+        // One that the storage has taken and does not answer; everything behind it waits for the same answer.
+        journal.Hold();
+        var first = client.SubmitAsync();
+        await journal.Held.WaitAsync(TestEngine.Guard);
+        var underWay = Requests(id).Select(request => SendAsync(client, request)).Append(first).ToList();
+        journal.Break();
 
-        internal void Break() => _broken = true;
+        foreach (var request in underWay)
+        {
+            await AssertUnknownAsync(await request);
+        }
 
-        public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken) =>
-            _inner.AcquireAsync(cancellationToken);
+        foreach (var stream in streams)
+        {
+            var last = (await stream.ToEndAsync())[^1];
+            Assert.Equal(("engine-stopped", null), (last.Name, last.Id));
+            Assert.Equal("urn:engine:problem:engine-stopped", last.Data.Text("type"));
+        }
 
-        public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames) =>
-            _broken
-                ? new(new AppendResult(AppendStatus.Unknown, "the disk is gone"))
-                : _inner.AppendAsync(epoch, expectedSequence, frames);
+        // The process has begun to end, and is asked all the same.
+        await door.Reached.WaitAsync(TestEngine.Guard);
+        foreach (var request in Requests(id))
+        {
+            await AssertUnknownAsync(await SendAsync(client, request));
+        }
 
-        public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken) =>
-            _inner.ReadAsync(fromSequence, cancellationToken);
+        var ready = await (await client.GetAsync("/health/ready")).JsonAsync(HttpStatusCode.ServiceUnavailable);
+        Assert.Equal("failed", ready.Text("status"));
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/live")).StatusCode);
 
-        public ValueTask SaveSnapshotAsync(
-            long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken) =>
-            _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
+        // The handler would work on for ever: what it reports cannot be kept, so that it is told to stop.
+        door.Open();
+        Assert.Equal(ExitCode.StorageFailed, await ended.WaitAsync(TestEngine.Guard));
+        Assert.True(run.Stop.IsCancellationRequested);
+        Assert.Equal(stored, journal.Stored);
+    }
 
-        public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken) =>
-            _inner.LoadSnapshotAsync(cancellationToken);
+    private static IEnumerable<(HttpMethod Method, string Path)> Requests(string id)
+    {
+        for (int i = 0; i < 5; i++)
+        {
+            yield return (HttpMethod.Post, "/api/jobs");
+            yield return (HttpMethod.Get, "/api/jobs");
+            yield return (HttpMethod.Get, $"/api/jobs/{id}");
+            yield return (HttpMethod.Post, $"/api/jobs/{id}/confirm");
+            yield return (HttpMethod.Post, $"/api/jobs/{id}/cancel");
+            yield return (HttpMethod.Get, $"/api/jobs/{id}/logs");
+            yield return (HttpMethod.Get, $"/api/jobs/{id}/stream");
+            yield return (HttpMethod.Get, $"/api/jobs/{id}/events/stream");
+            yield return (HttpMethod.Get, $"/api/jobs/{id}/logs/stream");
+            yield return (HttpMethod.Get, "/api/queue");
+            yield return (HttpMethod.Get, "/api/usage");
+        }
+    }
 
-        public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken) =>
-            _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
+    private static Task<HttpResponseMessage> SendAsync(HttpClient client, (HttpMethod Method, string Path) request)
+    {
+        var message = new HttpRequestMessage(request.Method, request.Path);
+        if (request.Method == HttpMethod.Post)
+        {
+            message.Content = new StringContent(
+                """{"project_id":"p1","goal":"x"}""",
+                new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
+        }
 
-        public ValueTask DisposeAsync() => _inner.DisposeAsync();
+        return client.SendAsync(message);
+    }
+
+    private static async Task AssertUnknownAsync(HttpResponseMessage response)
+    {
+        string from = $"{response.RequestMessage!.Method} {response.RequestMessage.RequestUri!.AbsolutePath}";
+        var body = await response.JsonAsync(HttpStatusCode.ServiceUnavailable);
+        Assert.Equal((from, "urn:engine:problem:engine-stopped"), (from, body.Text("type")));
+        Assert.Contains("may have happened or not", body.Detail(), StringComparison.Ordinal);
+        Assert.True(response.Headers.RetryAfter?.Delta > TimeSpan.Zero, from);
+    }
+
+    /// <summary>Keeps the host from stopping until the test has seen how it answers.</summary>
+    private sealed class Door : IHostedLifecycleService
+    {
+        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal Task Reached => _reached.Task;
+
+        internal void Open() => _open.SetResult();
+
+        public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppingAsync(CancellationToken cancellationToken)
+        {
+            _reached.SetResult();
+            return _open.Task.WaitAsync(TestEngine.Guard, CancellationToken.None);
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
