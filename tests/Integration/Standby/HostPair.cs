@@ -50,7 +50,7 @@ internal sealed class HostPair : IAsyncDisposable
                 $"--Engine:DataDirectory={data}",
                 "--Engine:GlobalCap=100000",
                 "--Engine:JobTypes:shell:Handler=Process",
-                "--Engine:Processes:Allowed:sleep=sleep",
+                "--Engine:Processes:Allowed:sh=/bin/sh",
                 .. journal,
                 .. settings,
             ]);

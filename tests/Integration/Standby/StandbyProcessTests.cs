@@ -81,17 +81,22 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
             ["type"] = "shell",
             ["project_id"] = "p",
             ["goal"] = "sleep",
-            ["payload"] = new JsonObject { ["program"] = "sleep", ["arguments"] = new JsonArray("600") },
+            ["payload"] = new JsonObject
+            {
+                ["program"] = "sh",
+                ["arguments"] = new JsonArray("-c", "echo here; exec sleep 600"),
+            },
         };
         var accepted = await (await client.PostJsonAsync("/api/jobs", job)).JsonAsync(HttpStatusCode.Created);
         string id = accepted.Text("job_id");
-        await UntilRunsAsync(client, id, 1);
+        await UntilItSpeaksAsync(client, id, times: 1);
 
         owner.Process.KillNow();
         await standby.UntilAsync("ready");
 
         using var next = standby.ClientOf("u");
-        await UntilRunsAsync(next, id, 2);
+        await UntilItSpeaksAsync(next, id, times: 2);
+        Assert.Equal(2, (await next.JobAsync(id)).Number("runs"));
         await (await next.PostAsync($"/api/jobs/{id}/cancel", null)).JsonAsync(HttpStatusCode.OK);
         standby.Process.Terminate();
         var (code, text) = await standby.Process.EndedAsync();
@@ -177,16 +182,17 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
         output.WriteLine($"{await submitters.CheckAsync(standby)} acknowledged before the stop, none lost.");
     }
 
-    private static async Task UntilRunsAsync(HttpClient client, string id, long runs)
+    /// <summary>Waits until the program runs: a run begins a moment before its process.</summary>
+    private static async Task UntilItSpeaksAsync(HttpClient client, string id, int times)
     {
         using var guard = new CancellationTokenSource(TestEngine.Guard);
-        JsonObject job;
+        JsonObject page;
         do
         {
             guard.Token.ThrowIfCancellationRequested();
-            job = await client.JobAsync(id);
+            page = await (await client.GetAsync($"/api/jobs/{id}/logs")).JsonAsync(HttpStatusCode.OK);
         }
-        while (job.Text("state") != "running" || job.Number("runs") != runs);
+        while (page["lines"]!.AsArray().Count(line => line!.AsObject().Text("text") == "here") != times);
     }
 
     private static async Task<List<(long Sequence, long Epoch)>> FramesAsync(RedisServer redis)
