@@ -129,7 +129,7 @@ internal static class VerifyCommand
         double megabytes = scrub.BytesRead / 1_000_000.0;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"  read     {megabytes:N1} MB in {scrub.SegmentCount} segments and snapshots, {elapsed.TotalSeconds:N3} s, " +
+            $"  read     {megabytes:N1} MB of log and snapshots, {elapsed.TotalSeconds:N3} s, " +
             $"{megabytes / Math.Max(elapsed.TotalSeconds, 1e-6):N0} MB/s"));
         if (state is not null)
         {

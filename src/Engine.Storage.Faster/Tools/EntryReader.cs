@@ -15,7 +15,7 @@ internal static class EntryReader
         var segments = JournalFiles.Segments(files, directory, superblock);
         using var reader = new LogReader(segments, superblock.EndSegment * segments.SizeBytes);
         using var cursor = new LogCursor(reader, superblock.Begin);
-        while (cursor.TryRead(out var frame))
+        while (TryRead(files, directory, cursor, out var frame))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (frame.Sequence >= fromSequence)
@@ -42,6 +42,28 @@ internal static class EntryReader
             {
                 yield return snapshot;
             }
+        }
+    }
+
+    /// <summary>Reads the next frame, and tells a log that lost its beginning to truncation from one that is
+    /// damaged.</summary>
+    private static bool TryRead(FileSystemCalls files, string directory, LogCursor cursor, out JournalFrame frame)
+    {
+        try
+        {
+            return cursor.TryRead(out frame);
+        }
+        catch (JournalDamagedException)
+        {
+            long begin = JournalFiles.Settled(() => JournalFiles.ReadSuperblock(files, directory)).Begin.Sequence;
+            if (begin <= cursor.Position.Sequence)
+            {
+                throw;
+            }
+
+            throw new JournalException(
+                $"Frames up to {begin} were truncated by the journal's owner while they were read: begin with frame " +
+                $"{begin + 1}.");
         }
     }
 }

@@ -33,6 +33,8 @@ public static class FasterJournalTools
     /// <exception cref="FileNotFoundException">There is no journal.</exception>
     /// <exception cref="JournalDamagedException">Behind the last frame that was returned there is damage, not the end
     /// of the log.</exception>
+    /// <exception cref="JournalException">The journal's owner truncated frames while they were read; the message says
+    /// where to begin again.</exception>
     public static IEnumerable<JournalEntry> Read(
         string directory, long fromSequence = 1, CancellationToken cancellationToken = default)
     {

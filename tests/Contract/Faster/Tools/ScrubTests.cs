@@ -204,6 +204,32 @@ public sealed class ScrubTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task Reading_frames_that_are_truncated_meanwhile_says_where_to_begin_again()
+    {
+        // A reader of frames cannot begin anew.
+        int truncations = 0;
+        var files = new HookedFiles();
+        await using var journal = FasterImage.Open(Journal);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        for (int i = 0; i < 20; i++)
+        {
+            await writer.AppendAsync(new string('x', 6_000));
+        }
+
+        await journal.SaveSnapshotAsync(writer.Epoch, 20, "state"u8.ToArray());
+        files.Opening = path =>
+        {
+            if (path.EndsWith(ToolsJournal.FirstSegment, StringComparison.Ordinal) && truncations++ == 0)
+            {
+                journal.TruncateAsync(writer.Epoch, 20).AsTask().GetAwaiter().GetResult();
+            }
+        };
+        var refusal = Assert.Throws<JournalException>(
+            () => EntryReader.Read(files, Journal, 1, default).Count());
+        Assert.Contains("begin with frame", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_journal_at_work_is_sound_whenever_it_is_looked_at()
     {
         await using var load = await LiveLoad.StartAsync(Journal);
