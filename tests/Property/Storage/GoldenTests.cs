@@ -67,7 +67,7 @@ public sealed class GoldenTests
     private static EngineCore NewCore() =>
         new(EngineSettings.From(new JobEngineOptions()), new MovingAverageEstimator(), new BatchWriter());
 
-    /// <summary>Writes the files of a format that has none yet; what they give goes into <see cref="Golden"/>.</summary>
+    /// <summary>Writes the files of a format that has none; what they give goes into <see cref="Golden"/>.</summary>
     private static void WriteOnce()
     {
         bool isAsked = Environment.GetEnvironmentVariable("UPDATE_SNAPSHOTS") == "1";
