@@ -58,6 +58,15 @@ public sealed class RedisJournalOptions
     /// spaces.</value>
     public Func<string?>? OwnerAddress { get; set; }
 
+    /// <summary>Whether everything runs on the thread that calls, or that completes what is awaited: for a simulation,
+    /// which has one thread only.</summary>
+    internal bool RunsInline { get; set; }
+
+    /// <summary>How what is awaited goes on. Callers go on on threads of their own as a rule: a session's has the next
+    /// answers to look at.</summary>
+    internal TaskCreationOptions Continuations =>
+        RunsInline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously;
+
     /// <summary>Whether a text is a connection to one server: see <see cref="Connection"/>.</summary>
     public static bool IsConnection(string? connection)
     {

@@ -2,7 +2,8 @@ namespace Engine.Storage.Redis.Owning;
 
 /// <summary>Appends in their order: those that wait to be sent, how far the log is known to be durable, and, once the
 /// ownership is over, why. Any thread puts appends in; the session takes them out.</summary>
-internal sealed class AppendQueue(long epoch, (long Sequence, uint Checksum) end)
+internal sealed class AppendQueue(
+    long epoch, (long Sequence, uint Checksum) end, TaskCreationOptions continuations)
 {
     private readonly Lock _gate = new();
     private Queue<PendingAppend> _waiting = new();
@@ -87,7 +88,7 @@ internal sealed class AppendQueue(long epoch, (long Sequence, uint Checksum) end
             }
 
             var parts = FrameChain.Check(frames, epoch, _taken.Sequence, _taken.Checksum, out var newEnd);
-            var append = new PendingAppend(expectedSequence, parts, newEnd);
+            var append = new PendingAppend(expectedSequence, parts, newEnd, continuations);
             _taken = newEnd;
             _waiting.Enqueue(append);
             return new(append.Answer);

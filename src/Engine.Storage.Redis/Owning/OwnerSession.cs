@@ -26,7 +26,7 @@ internal sealed class OwnerSession : IAsyncDisposable
     private readonly SessionSettings _settings;
     private readonly OwnershipRecord _record;
     private readonly AppendQueue _queue;
-    private readonly Signal _signal = new();
+    private readonly Signal _signal;
     private readonly Queue<Shipment> _sent = new();
     private readonly ITimer _keepAlive;
     private readonly Task _running;
@@ -39,11 +39,12 @@ internal sealed class OwnerSession : IAsyncDisposable
     internal OwnerSession(SessionSettings settings, Acquired acquired)
     {
         (_settings, _record, _connection) = (settings, acquired.Record, acquired.Connection);
-        _queue = new AppendQueue(_record.Epoch, acquired.End);
+        _signal = new Signal(settings.Options.Continuations);
+        _queue = new AppendQueue(_record.Epoch, acquired.End, settings.Options.Continuations);
         Lease = new LeaseClock(settings.Time, settings.Options.LeaseDuration, acquired.AskedAt);
         var period = settings.Options.LeaseDuration / 3;
         _keepAlive = settings.Time.CreateTimer(_ => KeepAlive(), null, period, period);
-        _running = Task.Run(RunAsync);
+        _running = settings.Options.RunsInline ? RunAsync() : Task.Run(RunAsync);
     }
 
     internal OwnershipRecord Record => _record;

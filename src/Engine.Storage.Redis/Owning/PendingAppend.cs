@@ -2,11 +2,12 @@ namespace Engine.Storage.Redis.Owning;
 
 /// <summary>An append that was taken in and not answered yet.</summary>
 internal sealed class PendingAppend(
-    long expected, IReadOnlyList<ReadOnlyMemory<byte>> frames, (long Sequence, uint Checksum) end)
+    long expected,
+    IReadOnlyList<ReadOnlyMemory<byte>> frames,
+    (long Sequence, uint Checksum) end,
+    TaskCreationOptions options)
 {
-    // Callers go on on a thread of their own: ours has the next answers to look at.
-    private readonly TaskCompletionSource<AppendResult> _answer =
-        new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<AppendResult> _answer = new(options);
 
     /// <summary>The sequence before its first frame.</summary>
     internal long Expected { get; } = expected;

@@ -1,9 +1,10 @@
 namespace Engine.Storage.Redis.Owning;
 
 /// <summary>Wakes one waiter; set before it waits, it does not wait.</summary>
-internal sealed class Signal
+/// <param name="options">How the waiter goes on.</param>
+internal sealed class Signal(TaskCreationOptions options)
 {
-    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _next = new(options);
 
     internal Task Task => Volatile.Read(ref _next).Task;
 
@@ -14,7 +15,7 @@ internal sealed class Signal
     {
         if (_next.Task.IsCompleted)
         {
-            Volatile.Write(ref _next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            Volatile.Write(ref _next, new TaskCompletionSource(options));
         }
     }
 }

@@ -1,6 +1,7 @@
 using Engine.Simulation;
 using Engine.Simulation.Storage.Disk;
 using Engine.Simulation.Storage.Faster;
+using Engine.Simulation.Storage.Redis;
 using Engine.Storage;
 using Engine.Tests.Support;
 
@@ -32,6 +33,26 @@ public sealed class InstantFasterContractTests : JournalContract
     private readonly SimulatedFasterStore _store = new(new SimDisk(new Timeline(null)), new RandomStream(1));
 
     private protected override IJournal Open() => _store.Open();
+
+    private protected override IJournal Reopen(IJournal closed) => Open();
+}
+
+/// <summary>The journal in Redis with a simulated server, in virtual time.</summary>
+public sealed class SimulatedRedisContractTests : JournalContract, IDisposable
+{
+    private readonly Pump _pump;
+    private readonly SimulatedRedisStore _store;
+
+    public SimulatedRedisContractTests()
+    {
+        var world = new World(1, DateTimeOffset.UnixEpoch);
+        _store = new SimulatedRedisStore(world);
+        _pump = new Pump(world);
+    }
+
+    public void Dispose() => _pump.Dispose();
+
+    private protected override IJournal Open() => new PumpedJournal(_store.Open(), _pump);
 
     private protected override IJournal Reopen(IJournal closed) => Open();
 }
