@@ -6,7 +6,8 @@ using Engine.Storage;
 
 namespace Engine.Tests.Storage;
 
-/// <summary>Many lives of a journal in a simulated Redis that is killed, loses power, loses commands and answers, answers
+/// <summary>Many lives of a journal in a simulated Redis that is killed, loses power, loses commands and answers,
+/// answers
 /// too late, refuses, and is replaced by a replica that lags.</summary>
 public sealed class RedisHellTests
 {

@@ -9,7 +9,8 @@ using Engine.Tests.Redis;
 
 namespace Engine.Tests.Storage;
 
-/// <summary>The same tape of random calls to the model of the scripts and to a real Redis with the real ones: every answer
+/// <summary>The same tape of random calls to the model of the scripts and to a real Redis with the real ones: every
+/// answer
 /// and everything stored must be equal.</summary>
 public sealed class RedisModelTests
 {

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Engine.Simulation.Storage.Redis;
 
-/// <summary>What a simulated Redis holds: hashes of texts, and streams whose entries have a number and one field.</summary>
+/// <summary>What a simulated Redis holds: hashes of texts, and streams whose entries have a number and one
+/// field.</summary>
 /// <remarks>Texts are bytes, one a character.</remarks>
 internal sealed class RedisData
 {

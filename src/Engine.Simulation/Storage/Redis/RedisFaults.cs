@@ -13,7 +13,8 @@ internal enum RedisSync
     Never = 3,
 }
 
-/// <summary>How often something goes wrong between a journal and its Redis: each is the chance for one command.</summary>
+/// <summary>How often something goes wrong between a journal and its Redis: each is the chance for one
+/// command.</summary>
 internal sealed record RedisFaults
 {
     /// <summary>A Redis in good order.</summary>

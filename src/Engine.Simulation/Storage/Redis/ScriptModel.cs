@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Engine.Simulation.Storage.Redis;
 
 /// <summary>The journal's Lua scripts, by name, as they work on <see cref="RedisData"/>.</summary>
-/// <remarks>A second writing of them, kept honest by a test that runs the same tape of random calls against a real Redis
+/// <remarks>A second writing of them, kept honest by a test that runs the same tape of random calls against a real
+/// Redis
 /// with the real scripts and compares every answer and everything stored.</remarks>
 internal static class ScriptModel
 {

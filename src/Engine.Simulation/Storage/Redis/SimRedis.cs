@@ -4,8 +4,10 @@ namespace Engine.Simulation.Storage.Redis;
 
 /// <summary>A Redis server in virtual time, with what its journal's scripts do, its append-only file, a replica that
 /// lags, and its ways to fail.</summary>
-/// <remarks>One command at a time, as Redis. With <see cref="RedisSync.Always"/> a write is durable before it is answered.
-/// A server that is killed finds what it wrote in the system's cache; power takes what was not synced, from some command
+/// <remarks>One command at a time, as Redis. With <see cref="RedisSync.Always"/> a write is durable before it is
+/// answered.
+/// A server that is killed finds what it wrote in the system's cache; power takes what was not synced, from some
+/// command
 /// on; a fail-over takes what the replica lacks.</remarks>
 internal sealed class SimRedis
 {

@@ -6,7 +6,8 @@ using Engine.Storage.Redis;
 namespace Engine.Simulation.Storage.Redis;
 
 /// <summary>The journal in Redis with a simulated server: its own code, from the frames down to the client.</summary>
-/// <remarks>A process that finds the journal owned, by one that was killed, waits for the end of the lease, as a standby
+/// <remarks>A process that finds the journal owned, by one that was killed, waits for the end of the lease, as a
+/// standby
 /// does.</remarks>
 internal sealed class SimulatedRedisStore : ISimStorage
 {
