@@ -208,14 +208,16 @@ public sealed class RedisModelTests
         private static void Same(string[] expected, string[] actual, string where, int[] times)
         {
             Assert.True(
-                expected.Length == actual.Length, $"{where}: Redis gives {expected.Length} texts, the model {actual.Length}");
+                expected.Length == actual.Length,
+                $"{where}: Redis gives {expected.Length} texts, the model {actual.Length}");
             for (int i = 0; i < expected.Length; i++)
             {
                 bool same = expected[i] == actual[i] || (times.Contains(i) &&
                     long.TryParse(expected[i], CultureInfo.InvariantCulture, out long left) &&
                     long.TryParse(actual[i], CultureInfo.InvariantCulture, out long right) &&
                     Math.Abs(left - right) < ToleranceMs);
-                Assert.True(same, $"{where}: text {i} is '{Short(expected[i])}' in Redis, '{Short(actual[i])}' in the model");
+                Assert.True(
+                    same, $"{where}: text {i} is '{Short(expected[i])}' in Redis, '{Short(actual[i])}' in the model");
             }
         }
 

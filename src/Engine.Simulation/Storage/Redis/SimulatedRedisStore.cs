@@ -49,7 +49,8 @@ internal sealed class SimulatedRedisStore : ISimStorage
         Configure?.Invoke(options);
         var time = new ProcessTime(_time, process);
         var connector = new SimRedisConnector(Server, process, options.CommandTimeout);
-        return new SimulatedJournal(new PatientJournal(new RedisJournal(options, connector, time, null), time), process);
+        var journal = new RedisJournal(options, connector, time, null);
+        return new SimulatedJournal(new PatientJournal(journal, time), process);
     }
 
     /// <inheritdoc/>
