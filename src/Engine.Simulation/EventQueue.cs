@@ -1,6 +1,7 @@
 namespace Engine.Simulation;
 
-/// <summary>What will happen in a simulated world, by its instant; what falls on the same instant comes in an order that
+/// <summary>What will happen in a simulated world, by its instant; what falls on the same instant comes in an order
+/// that
 /// the seed decides.</summary>
 internal sealed class EventQueue(RandomStream ties)
 {

@@ -14,8 +14,10 @@ internal enum CrashKind
 
 /// <summary>What is left of an engine between its lives: simulated hardware with a journal on it.</summary>
 /// <remarks>
-/// One thread: appends, reads and everything else complete as events of the world, with their continuations inline, or at
-/// once. After <see cref="Crash"/> no call of an earlier journal ever completes, and none of them changes what is stored.
+/// One thread: appends, reads and everything else complete as events of the world, with their continuations inline, or
+/// at
+/// once. After <see cref="Crash"/> no call of an earlier journal ever completes, and none of them changes what is
+/// stored.
 /// </remarks>
 internal interface ISimStorage
 {

@@ -1,7 +1,8 @@
 namespace Engine.Simulation;
 
 /// <summary>While it lasts, whatever awaits goes on where what it awaited has ended: on this thread, at once.</summary>
-/// <remarks>Where a synchronization context or a task scheduler is set, as test runners do, continuations would go to the
+/// <remarks>Where a synchronization context or a task scheduler is set, as test runners do, continuations would go to
+/// the
 /// thread pool, and a simulation would depend on its mood.</remarks>
 internal readonly struct OneThread : IDisposable
 {

@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace Engine.Simulation;
 
-/// <summary>Dice for one part of a simulation: the same seed and name give the same throws, on every machine and in every
+/// <summary>Dice for one part of a simulation: the same seed and name give the same throws, on every machine and in
+/// every
 /// version.</summary>
 /// <remarks>xoshiro256**, seeded by SplitMix64. One stream a subsystem, so that one more throw in the workload does not
 /// shift what the disk does.</remarks>

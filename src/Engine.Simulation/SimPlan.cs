@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Engine.Simulation;
 
-/// <summary>One simulation: all that a seed decides beforehand, and what a smaller one of the same seed leaves out.</summary>
+/// <summary>One simulation: all that a seed decides beforehand, and what a smaller one of the same seed leaves
+/// out.</summary>
 internal sealed record SimPlan
 {
     internal required ulong Seed { get; init; }
@@ -33,7 +34,8 @@ internal sealed record SimPlan
 
     internal required bool WorkersServeAll { get; init; }
 
-    /// <summary>The embedded journal's own code on a simulated disk, or else a simple list of frames, which may have two
+    /// <summary>The embedded journal's own code on a simulated disk, or else a simple list of frames, which may have
+    /// two
     /// owners one after the other.</summary>
     internal required bool UsesDisk { get; init; }
 
@@ -70,7 +72,7 @@ internal sealed record SimPlan
             Workers = dice.Pick(1, 2, 4, 8),
             Options = options,
             Start = new DateTimeOffset(start.DateTime, TimeSpan.Zero),
-            Arrival = TimeSpan.FromSeconds(preset == Preset.Flood ? 0.8 : dice.Pick(1.5, 3, 6, 20)),
+            Arrival = TimeSpan.FromSeconds(preset == Preset.Flood ? 0.8 : dice.Pick(0.7, 1.5, 4, 15)),
             LongestRun = durations,
             Trouble = TimeSpan.FromMinutes(preset is Preset.Mixed ? dice.Pick(4, 10, 30) : dice.Pick(1, 2, 5)),
             WorkersServeAll = dice.Chance(0.5),

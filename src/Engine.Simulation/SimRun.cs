@@ -132,7 +132,8 @@ internal sealed class SimRun
             _hashes);
     }
 
-    /// <summary>Lets time pass, up to an instant, the first finding, or until there is nothing more to wait for.</summary>
+    /// <summary>Lets time pass, up to an instant, the first finding, or until there is nothing more to wait
+    /// for.</summary>
     private void Go(TimeSpan until, Func<bool>? isDone = null)
     {
         while (_inquest.Finding is null && isDone?.Invoke() != true && _world.Step(until))
@@ -153,7 +154,8 @@ internal sealed class SimRun
         }
     }
 
-    /// <summary>The faults are over: in bounded time every job ends, slots return, and the engine falls asleep (V1 to V6);
+    /// <summary>The faults are over: in bounded time every job ends, slots return, and the engine falls asleep (V1 to
+    /// V6);
     /// then the whole journal is read once more (D4).</summary>
     private void EndWell()
     {
@@ -183,7 +185,8 @@ internal sealed class SimRun
             if (_inquest.Finding is null && _engine.Life?.Witness.Model is { Live: > 0 } model)
             {
                 var stuck = model.Jobs.Values.First(job => !job.State.IsFinal);
-                _inquest.Fail("V2", $"{model.Live} jobs have not ended {bound} after the last fault; {stuck.Id} is {stuck.State}, "
+                _inquest.Fail("V2",
+                    $"{model.Live} jobs have not ended {bound} after the last fault; {stuck.Id} is {stuck.State}, "
                     + $"due {stuck.DueMs}, lease until {stuck.LeaseEndsMs}, now {model.NowMs}.");
             }
         }

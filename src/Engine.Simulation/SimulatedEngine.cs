@@ -5,11 +5,14 @@ using Engine.Simulation.Driver;
 
 namespace Engine.Simulation;
 
-/// <summary>The real engine in virtual time, for tests: a day passes in a second, a crash is one call, and the same seed
+/// <summary>The real engine in virtual time, for tests: a day passes in a second, a crash is one call, and the same
+/// seed
 /// tells the same story.</summary>
 /// <remarks>
-/// The engine's own core, loop and recovery run on the thread that calls; workers are delays with an outcome. Every fact
-/// and answer is checked on the way: the first broken promise is a <see cref="SimulationException"/> from the call during
+/// The engine's own core, loop and recovery run on the thread that calls; workers are delays with an outcome. Every
+/// fact
+/// and answer is checked on the way: the first broken promise is a <see cref="SimulationException"/> from the call
+/// during
 /// which it was seen. Not for several threads at a time.
 /// </remarks>
 public sealed class SimulatedEngine : IDisposable

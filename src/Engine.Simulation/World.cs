@@ -1,6 +1,7 @@
 namespace Engine.Simulation;
 
-/// <summary>A simulated world: one seed, one thread, one queue of events, and time that jumps from one to the next.</summary>
+/// <summary>A simulated world: one seed, one thread, one queue of events, and time that jumps from one to the
+/// next.</summary>
 /// <remarks>Nothing in it waits, and nothing runs anywhere else: an event is an <see cref="Action"/> that plans others.
 /// Everything random comes from <see cref="Stream"/>, so that a seed is the whole story.</remarks>
 internal sealed class World
@@ -30,17 +31,20 @@ internal sealed class World
     /// <summary>A digest of all that was noted: equal for equal runs.</summary>
     internal ulong Hash { get; private set; } = 0x9E3779B97F4A7C15;
 
-    /// <summary>The dice of one subsystem. Called twice for a name it starts again from its first throw: keep it.</summary>
+    /// <summary>The dice of one subsystem. Called twice for a name it starts again from its first throw: keep
+    /// it.</summary>
     internal RandomStream Stream(string name) => RandomStream.Named(Seed, name);
 
-    /// <summary>Plans something for later. What is planned for the same instant happens in an order the seed decides.</summary>
+    /// <summary>Plans something for later. What is planned for the same instant happens in an order the seed
+    /// decides.</summary>
     internal void In(TimeSpan delay, Action what)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
         _events.Add(checked(Clock.Elapsed.Ticks + delay.Ticks), what);
     }
 
-    /// <summary>Lets the next event happen, unless it is later than <paramref name="until"/>. Returns whether one did.</summary>
+    /// <summary>Lets the next event happen, unless it is later than <paramref name="until"/>. Returns whether one
+    /// did.</summary>
     internal bool Step(TimeSpan until)
     {
         if (_events.NextAt > until.Ticks)

@@ -15,6 +15,9 @@ internal static class Batch
         (0x5, Preset.Mixed), (0x4, Preset.RedisHell), (0x4, Preset.ClockHell), (0xa, Preset.ZombieHell),
         (0xa, Preset.Midnight), (0x4, Preset.Flood),
 
+        // Two appends that ended at one instant, the later one first.
+        (0xac480da9bd, Preset.RedisHell),
+
         // A superseded owner with nothing to write, and claims that waited with it.
         (0x1, Preset.ZombieHell), (0x10, Preset.ZombieHell),
     ];

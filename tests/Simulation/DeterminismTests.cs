@@ -4,7 +4,8 @@ using Engine.Simulation.Cli;
 
 namespace Engine.Tests;
 
-/// <summary>A seed is the whole story: what it tells once it tells again, on any thread and whatever else goes on.</summary>
+/// <summary>A seed is the whole story: what it tells once it tells again, on any thread and whatever else goes
+/// on.</summary>
 public sealed class DeterminismTests
 {
     [Fact]

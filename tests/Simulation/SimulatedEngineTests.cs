@@ -62,7 +62,11 @@ public sealed class SimulatedEngineTests
         using var engine = new SimulatedEngine(options, start: new DateTimeOffset(2030, 5, 1, 12, 0, 0, TimeSpan.Zero));
         engine.AddWorker(["report"], 2, _ => SimulatedRun.Completes(TimeSpan.FromMinutes(1)));
 
-        var results = Enumerable.Range(0, 6).Select(_ => engine.Submit(new JobRequest { Type = "report", UserId = "u1" })).ToList();
+        var results = Enumerable.Range(0, 6).Select(_ => engine.Submit(new JobRequest
+        {
+            Type = "report",
+            UserId = "u1"
+        })).ToList();
         Assert.Equal(SubmitOutcome.Scheduled, results[5].Outcome);
         engine.RunFor(TimeSpan.FromHours(11));
         Assert.Equal(JobState.Scheduled, engine.Get(results[5].JobId)!.State);
@@ -70,7 +74,8 @@ public sealed class SimulatedEngineTests
         Assert.Equal(JobState.Completed, engine.Get(results[5].JobId)!.State);
     }
 
-    private static string Squeezed(string text) => string.Join(' ', text.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries));
+    private static string Squeezed(string text) => string.Join(' ', text.Split([' ', '\n', '\r'],
+        StringSplitOptions.RemoveEmptyEntries));
 
     private static string Root([CallerFilePath] string here = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));

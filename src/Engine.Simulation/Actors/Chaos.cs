@@ -34,7 +34,8 @@ internal sealed class Chaos(World world, SimEngine engine, SimPlan plan)
         world.Clock.WallRate = 1;
     }
 
-    /// <summary>A wall clock that was set back stands still for the engine until it has caught up: that is now.</summary>
+    /// <summary>A wall clock that was set back stands still for the engine until it has caught up: that is
+    /// now.</summary>
     internal void CatchUp(long logicalMs)
     {
         var logical = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(logicalMs, 0));

@@ -46,7 +46,8 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
             if (plan.Has(Faults.Cancel))
             {
                 var (id, user) = _jobs[_dice.Below(_jobs.Count)];
-                string? asUser = plan.Has(Faults.Hostile) && _dice.Chance(0.1) ? "nobody" : _dice.Chance(0.5) ? user : null;
+                string? asUser = plan.Has(Faults.Hostile) && _dice.Chance(0.1) ? "nobody" : _dice.Chance(0.5) ? user
+                    : null;
                 Repeat(() => engine.Cancel(id, asUser, static (_, _) => { }));
             }
         }
@@ -140,7 +141,8 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
 
         for (int i = _dice.Chance(0.75) ? 0 : _dice.Below(3) + 1; i > 0; i--)
         {
-            world.In(_dice.Between(TimeSpan.Zero, _dice.Pick(TimeSpan.FromMilliseconds(30), TimeSpan.FromSeconds(20))), send);
+            world.In(_dice.Between(TimeSpan.Zero, _dice.Pick(TimeSpan.FromMilliseconds(30), TimeSpan.FromSeconds(20))),
+                send);
         }
     }
 

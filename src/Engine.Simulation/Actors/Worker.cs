@@ -187,7 +187,8 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
         {
             if (run.Type == SimNames.Staged && _stage < 2)
             {
-                _world.In(length / 3, () => Unless(() => _engine.MoveToStage(run.Lease, SimNames.Stages[_stage + 1], (answer, known) =>
+                _world.In(length / 3, () => Unless(() => _engine.MoveToStage(run.Lease, SimNames.Stages[_stage + 1],
+                    (answer, known) =>
                 {
                     _stage++;
                     if (known && answer == LeaseAnswer.Accepted)
@@ -246,7 +247,8 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
                 run.Lease with { Run = run.Lease.Run + 1 },
                 run.Lease with { Run = run.Lease.Run - 1 },
             };
-            owner._net.Send(() => _engine.EndRun(lies[_dice.Below(lies.Length)], new RunOutcome.Completed(), (answer, known) =>
+            owner._net.Send(() => _engine.EndRun(lies[_dice.Below(lies.Length)], new RunOutcome.Completed(), (answer,
+                known) =>
             {
                 if (known && answer == LeaseAnswer.LeaseLost)
                 {

@@ -9,7 +9,8 @@ namespace Engine.Simulation.Audit;
 /// <param name="At">When that was.</param>
 internal sealed record Finding(string Invariant, string Message, long Step, TimeSpan At);
 
-/// <summary>What one simulation knows for sure, over all lives of its engine: what was decided, what is durable, what was
+/// <summary>What one simulation knows for sure, over all lives of its engine: what was decided, what is durable, what
+/// was
 /// acknowledged, and the first thing that did not fit.</summary>
 internal sealed class Inquest(World world, Sometimes sometimes)
 {
@@ -111,7 +112,8 @@ internal sealed class Inquest(World world, Sometimes sometimes)
     {
         if (sequence < 1 || sequence > _frames.Count || _frames[(int)sequence - 1].Checksum != checksum)
         {
-            Fail("D2", $"Frame {sequence} was read back with another checksum ({checksum:x8}) than it was appended with.");
+            Fail("D2",
+                $"Frame {sequence} was read back with another checksum ({checksum:x8}) than it was appended with.");
         }
     }
 

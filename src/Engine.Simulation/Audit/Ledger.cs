@@ -83,7 +83,8 @@ internal sealed class Ledger
                 return $"it was told to be {final}, and is {job.State}.";
             }
 
-            if (MustEndCancelled && job.State != JobState.Cancelled && !(job.State == JobState.Running && job.CancelRequested))
+            if (MustEndCancelled && job.State != JobState.Cancelled && !(job.State == JobState.Running
+                && job.CancelRequested))
             {
                 return $"its cancellation was acknowledged, and it is {job.State}.";
             }

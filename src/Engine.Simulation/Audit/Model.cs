@@ -1,7 +1,8 @@
 namespace Engine.Simulation.Audit;
 
 /// <summary>What the engine's events say, kept so simply that it is obviously right: lists that are looked through, and
-/// counts that are never shared with the engine. Every question about order is answered by looking at all jobs.</summary>
+/// counts that are never shared with the engine. Every question about order is answered by looking at all
+/// jobs.</summary>
 internal sealed partial class Model(JobEngineOptions options)
 {
     internal const long DayMs = 86_400_000;
@@ -134,7 +135,8 @@ internal sealed partial class Model(JobEngineOptions options)
 
     internal int RunningOfResource(string resource) => _runningOfResource.GetValueOrDefault(resource);
 
-    internal int CapacityOf(string resource) => Options.Resources.TryGetValue(resource, out int capacity) ? capacity : 1;
+    internal int CapacityOf(string resource) => Options.Resources.TryGetValue(resource, out int capacity) ? capacity
+        : 1;
 
     internal Place PlaceOf(ModelJob job) => Ordering switch
     {

@@ -54,7 +54,8 @@ internal sealed partial class Witness
                 : Refusal(RefusalReason.GlobalCapReached);
         }
 
-        return Model.FirstDayWithRoom(submission.UserId, tier.DailyLimit, Model.Today + Model.Options.MaxDaysAhead) is null
+        return Model.FirstDayWithRoom(submission.UserId, tier.DailyLimit, Model.Today
+            + Model.Options.MaxDaysAhead) is null
             ? Refusal(RefusalReason.ScheduleFull)
             : new SubmitExpectation(SubmitOutcome.Scheduled, null, null);
     }
@@ -69,29 +70,35 @@ internal sealed partial class Witness
         }
     }
 
-    internal void CheckSubmit(in Submission submission, in SubmitExpectation expected, in SubmitResult result, long caused)
+    internal void CheckSubmit(in Submission submission, in SubmitExpectation expected, in SubmitResult result,
+        long caused)
     {
         if (IsSuperseded)
         {
             return;
         }
 
-        var reason = expected.IsStopping && expected.Repeated is null && expected.Reason != RefusalReason.IdempotencyKeyReused
+        var reason = expected.IsStopping && expected.Repeated is null
+            && expected.Reason != RefusalReason.IdempotencyKeyReused
             ? RefusalReason.Stopping
             : expected.Reason;
         var outcome = reason is null ? expected.Outcome : SubmitOutcome.Refused;
         if (result.Outcome != outcome || result.Refusal?.Reason != reason)
         {
-            string invariant = expected.Repeated is not null ? "W5" : reason == RefusalReason.GlobalCapReached ? "A1" : "A5";
-            Fail(invariant, $"{submission.Id} of {submission.UserId} was {result.Outcome} ({result.Refusal?.Reason}), where "
+            string invariant = expected.Repeated is not null ? "W5" : reason == RefusalReason.GlobalCapReached ? "A1"
+                : "A5";
+            Fail(invariant,
+                $"{submission.Id} of {submission.UserId} was {result.Outcome} ({result.Refusal?.Reason}), where "
                 + $"{outcome} ({reason}) follows.");
             return;
         }
 
-        int events = outcome == SubmitOutcome.Refused || expected.Repeated is not null ? 0 : submission.Key is null ? 1 : 2;
+        int events = outcome == SubmitOutcome.Refused || expected.Repeated is not null ? 0 : submission.Key is null
+            ? 1 : 2;
         if (caused != events)
         {
-            Fail(events == 0 ? "A2" : "D8", $"{submission.Id} was {outcome}, and caused {caused} events instead of {events}.");
+            Fail(events == 0 ? "A2" : "D8",
+                $"{submission.Id} was {outcome}, and caused {caused} events instead of {events}.");
         }
 
         if (expected.Repeated is { } kept)
@@ -137,7 +144,8 @@ internal sealed partial class Witness
 
         bool isTooEarly = outcome switch
         {
-            RunOutcome.Completed => Model.TypeOf(job.Type)?.Pipeline is { } pipeline && job.Stage != pipeline.Stages.Count - 1,
+            RunOutcome.Completed => Model.TypeOf(job.Type)?.Pipeline is { } pipeline
+                && job.Stage != pipeline.Stages.Count - 1,
             RunOutcome.Suspended => job.Used < job.Granted,
             _ => false,
         };
@@ -203,7 +211,8 @@ internal sealed partial class Witness
         }
 
         bool untouched = job.LastGrant > 0 && job.Granted - job.Used == job.LastGrant;
-        return job.State == JobState.AwaitingConfirmation || untouched ? ConfirmOutcome.Confirmed : ConfirmOutcome.NotAwaiting;
+        return job.State == JobState.AwaitingConfirmation || untouched ? ConfirmOutcome.Confirmed
+            : ConfirmOutcome.NotAwaiting;
     }
 
     /// <summary>What a view of a job must show.</summary>
@@ -262,7 +271,8 @@ internal sealed partial class Witness
         }
     }
 
-    /// <summary>An answer leaves the engine: everything it shows is durable (D3), nothing is said after a doubt (D5), and
+    /// <summary>An answer leaves the engine: everything it shows is durable (D3), nothing is said after a doubt (D5),
+    /// and
     /// nobody who was superseded tells of anything new (D7).</summary>
     internal void CheckPublished(long eventsSeen, long caused, bool hasFailed)
     {

@@ -84,13 +84,16 @@ internal sealed partial class Witness
         Require(e.Count == Math.Min(tier.IterationDepth, tier.IterationCap), "A8", e, "another batch than its tier's");
         if (e.State == JobState.Queued)
         {
-            Require(charged < limit && e.Day == Model.Today, "A5", e, $"queued as number {charged + 1} of {limit} a day");
-            Require(Model.Queued.Count < Model.Options.GlobalCap, "A1", e, $"queued beside {Model.Queued.Count} others");
+            Require(charged < limit && e.Day == Model.Today, "A5", e,
+                $"queued as number {charged + 1} of {limit} a day");
+            Require(Model.Queued.Count < Model.Options.GlobalCap, "A1", e,
+                $"queued beside {Model.Queued.Count} others");
         }
         else
         {
             int last = Model.Today + Model.Options.MaxDaysAhead;
-            Require(e.State == JobState.Scheduled && charged >= limit, "A5", e, $"{e.State} with {charged} of {limit} used");
+            Require(e.State == JobState.Scheduled && charged >= limit, "A5", e,
+                $"{e.State} with {charged} of {limit} used");
             Require(e.Day == Model.FirstDayWithRoom(e.User!, limit, last), "A5", e, $"scheduled for day {e.Day}");
             Require(e.DueMs == Model.DueOn(e.Day, e.JobId), "A6", e, $"due at {e.DueMs} for day {e.Day}");
             Saw(Corner.DayOverflowScheduled);
@@ -129,7 +132,8 @@ internal sealed partial class Witness
         Require(job is { State: JobState.Scheduled, Why: WaitKind.DailyAllowance } && job.ChargedDay < Model.Today
             && job.DueMs <= Model.NowMs, "A5", job, "it is deferred once more");
         Require(Model.Charged(job.User, Model.Today) >= limit, "A5", job, "deferred although there is room today");
-        Require(e.Day == Model.FirstDayWithRoom(job.User, limit, int.MaxValue - 2), "A5", job, $"deferred to day {e.Day}");
+        Require(e.Day == Model.FirstDayWithRoom(job.User, limit, int.MaxValue - 2), "A5", job,
+            $"deferred to day {e.Day}");
         Require(e.DueMs == Model.DueOn(e.Day, job.Id), "A6", job, $"due at {e.DueMs} for day {e.Day}");
         Saw(Corner.DeferredAgain);
     }
@@ -137,8 +141,10 @@ internal sealed partial class Witness
     private void CheckStarted(in JobEvent e, ModelJob job)
     {
         Require(job.State == JobState.Queued, "L4", job, "a run begins");
-        Require(e.Run == job.Runs + 1 && e.Epoch == _epoch, "L4", job, $"run {e.Run} of epoch {e.Epoch} begins in epoch {_epoch}");
-        Require(Model.FullLimit(job) is null, "A3", job, $"a run begins although it has no room ({Model.FullLimit(job)})");
+        Require(e.Run == job.Runs + 1 && e.Epoch == _epoch, "L4", job,
+            $"run {e.Run} of epoch {e.Epoch} begins in epoch {_epoch}");
+        Require(Model.FullLimit(job) is null, "A3", job,
+            $"a run begins although it has no room ({Model.FullLimit(job)})");
         if (Spend(Model.Queued.Count * 2))
         {
             var first = Model.Next(type => WorkersServeAll || type == job.Type);
@@ -169,7 +175,8 @@ internal sealed partial class Witness
 
         if (job.CancelRequested)
         {
-            Require(e.State == JobState.Cancelled, "L7", job, $"its cancellation was acknowledged, and it ends {e.State}");
+            Require(e.State == JobState.Cancelled, "L7", job,
+                $"its cancellation was acknowledged, and it ends {e.State}");
             if (Call is null)
             {
                 Saw(Corner.CancelRequestedThenLost);
@@ -187,15 +194,18 @@ internal sealed partial class Witness
             case RunEnd.Failed when e.State == JobState.Scheduled:
                 double delay = (type?.RetryDelay.TotalMilliseconds ?? 0) * Math.Pow(2, job.Retries);
                 delay = Math.Min(delay, Model.DayMs);
-                Require(job.Retries < (type?.MaxRetries ?? 0), "L8", job, $"retry {job.Retries + 1} of {type?.MaxRetries}");
-                Require(e.DueMs == Model.NowMs + (long)delay, "L9", job, $"retried at {e.DueMs}, failed at {Model.NowMs}");
+                Require(job.Retries < (type?.MaxRetries ?? 0), "L8", job,
+                    $"retry {job.Retries + 1} of {type?.MaxRetries}");
+                Require(e.DueMs == Model.NowMs + (long)delay, "L9", job,
+                    $"retried at {e.DueMs}, failed at {Model.NowMs}");
                 Saw(Corner.RetryScheduled);
                 break;
             case RunEnd.Failed:
                 Require(e.State == JobState.Failed, "L1", job, $"failed, and {e.State}");
                 break;
             case RunEnd.Suspended:
-                Require(e.State == JobState.AwaitingConfirmation && job.Used >= job.Granted, "A8", job, "suspended too early");
+                Require(e.State == JobState.AwaitingConfirmation && job.Used >= job.Granted, "A8", job,
+                    "suspended too early");
                 Saw(Corner.Suspended);
                 break;
             case RunEnd.Lost when e.State == JobState.Failed:
@@ -273,7 +283,8 @@ internal sealed partial class Witness
     {
         var pipeline = Model.TypeOf(job.Type)?.Pipeline;
         return pipeline is not null && stage >= 0 && stage < pipeline.Stages.Count && (stage == job.Stage + 1
-            || pipeline.Loops.Any(loop => loop.From == pipeline.Stages[job.Stage].Name && loop.To == pipeline.Stages[stage].Name));
+            || pipeline.Loops.Any(loop => loop.From == pipeline.Stages[job.Stage].Name
+                && loop.To == pipeline.Stages[stage].Name));
     }
 
     private bool Spend(int cost)
@@ -298,7 +309,8 @@ internal sealed partial class Witness
     }
 
     private void Require(
-        bool holds, string invariant, ModelJob job, [InterpolatedStringHandlerArgument(nameof(holds))] ref RuleText what)
+        bool holds, string invariant, ModelJob job,
+            [InterpolatedStringHandlerArgument(nameof(holds))] ref RuleText what)
     {
         if (!holds)
         {
@@ -315,7 +327,8 @@ internal sealed partial class Witness
     }
 
     private void Require(
-        bool holds, string invariant, in JobEvent e, [InterpolatedStringHandlerArgument(nameof(holds))] ref RuleText what)
+        bool holds, string invariant, in JobEvent e,
+            [InterpolatedStringHandlerArgument(nameof(holds))] ref RuleText what)
     {
         if (!holds)
         {

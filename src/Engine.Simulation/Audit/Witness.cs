@@ -44,7 +44,8 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         EventCount = inquest.EventCount;
     }
 
-    /// <summary>Another life owns the journal from now on; what lies in it up to here is this one's word still.</summary>
+    /// <summary>Another life owns the journal from now on; what lies in it up to here is this one's word
+    /// still.</summary>
     internal void Supersede()
     {
         IsSuperseded = true;
@@ -161,7 +162,8 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         {
             if (job.Epoch == _epoch && job.LeaseEndsMs <= now)
             {
-                Fail("V3", $"The lease of {job.Id} ended at {job.LeaseEndsMs} ms; it is {now} ms, and its run is open.");
+                Fail("V3",
+                    $"The lease of {job.Id} ended at {job.LeaseEndsMs} ms; it is {now} ms, and its run is open.");
             }
         }
     }
@@ -227,13 +229,16 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
                 return;
             }
 
-            var expected = (job.State, job.Runs, job.Epoch, job.Used, job.Granted, job.Retries, job.Lost, job.CancelRequested,
+            var expected = (job.State, job.Runs, job.Epoch, job.Used, job.Granted, job.Retries, job.Lost,
+                job.CancelRequested,
                 job.ChargedDay, job.Entry);
             var found = (actual.State, actual.Runs, actual.RunEpoch, actual.IterationsUsed, actual.IterationsGranted,
-                (int)actual.Retries, (int)actual.LostRuns, actual.CancelRequested, actual.ChargedDay, actual.EntrySequence);
+                (int)actual.Retries, (int)actual.LostRuns, actual.CancelRequested, actual.ChargedDay,
+                    actual.EntrySequence);
             if (expected != found)
             {
-                Fail(job.State.IsFinal ? "L2" : "D4", $"{job.Id} is {expected} by its events, and the engine says {found}.");
+                Fail(job.State.IsFinal ? "L2" : "D4",
+                    $"{job.Id} is {expected} by its events, and the engine says {found}.");
                 return;
             }
         }
@@ -249,7 +254,8 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
             if (user.Allowance.ChargedTo(today) != Model.Charged(user.Id, today)
                 || user.Allowance.UsedOn(today) != Model.UsedOn(user.Id, today))
             {
-                Fail("A5", $"User {user.Id} is charged with {user.Allowance.ChargedTo(today)} jobs for day {today} and told of "
+                Fail("A5",
+                    $"User {user.Id} is charged with {user.Allowance.ChargedTo(today)} jobs for day {today} and told of "
                     + $"{user.Allowance.UsedOn(today)}; the events give {Model.Charged(user.Id, today)} and "
                     + $"{Model.UsedOn(user.Id, today)}.");
             }

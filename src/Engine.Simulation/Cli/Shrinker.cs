@@ -2,7 +2,8 @@ using Engine.Simulation.Audit;
 
 namespace Engine.Simulation.Cli;
 
-/// <summary>Looks for a smaller simulation that breaks the same promise: without a fault, with fewer tenants and workers,
+/// <summary>Looks for a smaller simulation that breaks the same promise: without a fault, with fewer tenants and
+/// workers,
 /// and no longer than it takes.</summary>
 internal static class Shrinker
 {

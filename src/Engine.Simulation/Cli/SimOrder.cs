@@ -64,7 +64,8 @@ internal sealed record SimOrder
             };
         }
 
-        return order.Length > TimeSpan.Zero && order.Count > 0 && order.Tenants is null or > 0 && order.Workers is null or > 0
+        return order.Length > TimeSpan.Zero && order.Count > 0 && order.Tenants is null or > 0
+            && order.Workers is null or > 0
             ? order
             : throw new FormatException("Hours, count, tenants and workers are more than 0.");
     }
@@ -75,7 +76,8 @@ internal sealed record SimOrder
         string text = string.Create(CultureInfo.InvariantCulture,
             $"dotnet run -c Release --project src/Engine.Simulation -- simulate --seed 0x{Seed:x} --hours {Length.TotalHours:0.######}");
         text += Preset == Preset.Mixed ? "" : $" --preset {Preset.ToString().ToLowerInvariant()}";
-        text += Without == Faults.None ? "" : $" --without {Without.ToString().Replace(" ", "", StringComparison.Ordinal)}";
+        text += Without == Faults.None ? ""
+            : $" --without {Without.ToString().Replace(" ", "", StringComparison.Ordinal)}";
         text += Tenants is null ? "" : string.Create(CultureInfo.InvariantCulture, $" --tenants {Tenants}");
         text += Workers is null ? "" : string.Create(CultureInfo.InvariantCulture, $" --workers {Workers}");
         return text + (Bug == PlantedBug.None ? "" : $" --bug {Bug}");

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Simulation.Driver;
 
-/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread, from
+/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread,
+/// from
 /// the opening of the journal to the end of the process.</summary>
 internal sealed class Life : IDisposable
 {
@@ -177,7 +178,8 @@ internal sealed class Life : IDisposable
         }
     }
 
-    /// <summary>The process ends without a word to anybody; who waits for an answer finds the connection closed.</summary>
+    /// <summary>The process ends without a word to anybody; who waits for an answer finds the connection
+    /// closed.</summary>
     internal void Die()
     {
         IsDead = true;
@@ -369,7 +371,8 @@ internal sealed class Life : IDisposable
         claim.Done(runs);
     }
 
-    /// <summary>Sleeps as the loop's thread does: until the instant that the loop named, or until somebody rings.</summary>
+    /// <summary>Sleeps as the loop's thread does: until the instant that the loop named, or until somebody
+    /// rings.</summary>
     private void PlanWake()
     {
         long version = ++_wakeVersion;
@@ -404,7 +407,8 @@ internal sealed class Life : IDisposable
     }
 }
 
-/// <summary>A claim: the engine's own operation, which stays with the loop; its answer is looked for after each step.</summary>
+/// <summary>A claim: the engine's own operation, which stays with the loop; its answer is looked for after each
+/// step.</summary>
 internal sealed class SimClaim(string[] types, int maxRuns, bool waits, Action<IReadOnlyList<ClaimedRun>?> done)
 {
     private ValueTask<IReadOnlyList<ClaimedRun>>? _task;

@@ -10,7 +10,8 @@ namespace Engine.Simulation.Driver;
 internal sealed record StorageFaults(double SlowChance = 0, double FailChance = 0);
 
 /// <summary>The simplest storage that can lose power: a list of frames of which a prefix is synced.</summary>
-/// <remarks>What is written is lost or kept at a power cut, always from the end: a torn tail is a shorter one. Everything
+/// <remarks>What is written is lost or kept at a power cut, always from the end: a torn tail is a shorter one.
+/// Everything
 /// that a real disk does beyond that is the simulated disk's business.</remarks>
 internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes sometimes) : ISimStorage
 {
@@ -79,7 +80,8 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
             : new AppendResult(AppendStatus.Gap, $"the log ends at {Last}, not at {expectedSequence}");
     }
 
-    private ValueTask<AppendResult> Append(Handle handle, long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+    private ValueTask<AppendResult> Append(Handle handle, long epoch, long expectedSequence,
+        ReadOnlyMemory<byte> frames)
     {
         if (Refuse(handle, epoch, expectedSequence) is { } refusal)
         {
@@ -108,7 +110,7 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
 
         // One device: appends end in the order in which they began.
         var end = world.Elapsed + latency;
-        _busyUntil = end > _busyUntil ? end : _busyUntil;
+        _busyUntil = end > _busyUntil ? end : _busyUntil + TimeSpan.FromTicks(1);
         handle.HasFailed |= fails;
         world.In(_busyUntil - world.Elapsed, () =>
         {
@@ -121,7 +123,8 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
             {
                 sometimes.Saw(Corner.StorageFailed);
                 bool lies = Planted.Is(PlantedBug.FailedSyncAcknowledged);
-                answer.TrySetResult(lies ? AppendResult.Durable : new AppendResult(AppendStatus.Unknown, "the sync failed"));
+                answer.TrySetResult(lies ? AppendResult.Durable : new AppendResult(AppendStatus.Unknown,
+                    "the sync failed"));
                 return;
             }
 
@@ -134,7 +137,8 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
 
     private (long Sequence, uint Checksum) SnapshotEnd() => _first == 1
         ? (0, 0)
-        : _snapshots.Where(snapshot => snapshot.Sequence == _first - 1).Select(snapshot => (snapshot.Sequence, snapshot.Checksum))
+        : _snapshots.Where(snapshot => snapshot.Sequence == _first - 1).Select(snapshot => (snapshot.Sequence,
+            snapshot.Checksum))
             .First();
 
     private static uint ChecksumOf(byte[] frame) => BitConverter.ToUInt32(frame, 44);
@@ -197,7 +201,8 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
         }
 
         public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
-            new(storage._snapshots.LastOrDefault(snapshot => snapshot.Sequence <= storage.Last) is { State: not null } newest
+            new(storage._snapshots.LastOrDefault(snapshot =>
+                snapshot.Sequence <= storage.Last) is { State: not null } newest
                 ? new JournalSnapshot(newest.Sequence, newest.Checksum, newest.State)
                 : null);
 

@@ -4,7 +4,8 @@ using Engine.Storage;
 
 namespace Engine.Simulation.Driver;
 
-/// <summary>The storage port of one life: sees what goes through, and may end the life before or after any call.</summary>
+/// <summary>The storage port of one life: sees what goes through, and may end the life before or after any
+/// call.</summary>
 internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Func<bool> crashes) : IJournal
 {
     public Durability Durability => inner.Durability;

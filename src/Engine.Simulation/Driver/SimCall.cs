@@ -3,7 +3,8 @@ using Engine.Simulation.Audit;
 
 namespace Engine.Simulation.Driver;
 
-/// <summary>A call on its way through the loop and back, by the loop's own rules; what it caused is seen on the way.</summary>
+/// <summary>A call on its way through the loop and back, by the loop's own rules; what it caused is seen on the
+/// way.</summary>
 internal abstract class SimCall : Operation
 {
     /// <summary>The life of the engine it was sent to; null once it was answered, or never will be.</summary>
@@ -101,7 +102,8 @@ internal sealed class AskCall<T>(
     }
 
     protected override void Decided(Witness witness) =>
-        witness.CheckAnswer(name, expect is null || witness.IsSuperseded ? _answer : _expected, _answer, Caused, mayCause(_answer!));
+        witness.CheckAnswer(name, expect is null || witness.IsSuperseded ? _answer : _expected, _answer, Caused,
+            mayCause(_answer!));
 
     protected override void Answer(Witness witness) => done(_answer!, true);
 }

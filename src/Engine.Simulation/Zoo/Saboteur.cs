@@ -3,7 +3,8 @@ using Engine.Runtime;
 
 namespace Engine.Simulation;
 
-/// <summary>Hands the facts of the core on to the journal; where a bug is planted, not all of them, or not in time.</summary>
+/// <summary>Hands the facts of the core on to the journal; where a bug is planted, not all of them, or not in
+/// time.</summary>
 internal sealed class Saboteur(BatchWriter writer)
 {
     private JobEvent? _late;
@@ -19,7 +20,8 @@ internal sealed class Saboteur(BatchWriter writer)
 
         switch (Planted.Bug)
         {
-            case PlantedBug.RetryInSecondFrame when e is { Kind: EventKind.RunEnded, End: RunEnd.Failed } && _late is null:
+            case PlantedBug.RetryInSecondFrame when e is { Kind: EventKind.RunEnded, End: RunEnd.Failed }
+                && _late is null:
                 _late = e;
                 _lateBatch = writer.Batch;
                 return;

@@ -33,6 +33,7 @@ internal enum PlantedBug
     CancelRequestNotJournaled,
     KeyForgottenAtRestart,
     CapCountWrongAfterRestart,
+    SnapshotMissesTable,
 
     // In the core.
     LeakedSlotOnCancel,

@@ -238,6 +238,12 @@ internal sealed class SnapshotWriter
 
     private void WriteAnswers(ref ByteWriter target)
     {
+        if (Planted.Is(PlantedBug.SnapshotMissesTable))
+        {
+            target.Unsigned(0);
+            return;
+        }
+
         target.Unsigned((ulong)_state.Answers.Count);
         foreach (var answer in _state.Answers)
         {
