@@ -18,6 +18,8 @@ internal sealed class HostPair : IAsyncDisposable
     /// <summary>How long an owner's right lasts without a sign of life, in Redis.</summary>
     internal TimeSpan Lease { get; }
 
+    internal bool IsInRedis => _redis is not null;
+
     /// <summary>Where the journal is, when it is in Redis.</summary>
     internal RedisServer Redis => _redis ?? throw new InvalidOperationException("The journal is on disk.");
 
