@@ -14,7 +14,11 @@ internal static class ThroughputCommand
             Description = "Where events go.",
             DefaultValueFactory = _ => Journals.Memory,
         };
-        journal.AcceptOnlyFromAmong(Journals.Memory, Journals.Faster);
+        journal.AcceptOnlyFromAmong(Journals.Memory, Journals.Faster, Journals.Redis);
+        var redis = new Option<string?>("--redis")
+        {
+            Description = "With --journal redis: a server that runs, as host:port, instead of one started for this.",
+        };
         var queued = new Option<int>("--queued")
         {
             Description = "Jobs that are open while life cycles are measured.",
@@ -43,10 +47,11 @@ internal static class ThroughputCommand
         only.AcceptOnlyFromAmong(ThroughputRun.Parts);
         var command = new Command("throughput", "Measures rates and latencies of whole engines.")
         {
-            journal, queued, seconds, quick, directory, only,
+            journal, redis, queued, seconds, quick, directory, only,
         };
         command.SetAction((parsed, _) => RunAsync(
             parsed.GetValue(journal)!,
+            parsed.GetValue(redis),
             parsed.GetValue(directory)!,
             parsed.GetValue(only)!,
             parsed.GetValue(quick)
@@ -59,10 +64,11 @@ internal static class ThroughputCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(string journal, DirectoryInfo directory, string[] only, ThroughputPlan plan)
+    private static async Task<int> RunAsync(
+        string journal, string? redis, DirectoryInfo directory, string[] only, ThroughputPlan plan)
     {
         string path = Path.Combine(directory.FullName, $"bench-{Environment.ProcessId}");
-        using var journals = new Journals(journal, path);
+        await using Journals journals = await Journals.CreateAsync(journal, path, redis);
         Figures.Note($"journal {journal}, {plan.Queued} open jobs, {Workload.Users} users, 3 tiers, windows of "
             + $"{plan.Window.TotalSeconds} s");
         Figures.Note($"{Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}, "

@@ -22,6 +22,8 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
             }
         }
 
+        PrintRatio("life_cycles", "redis_benchmark_set");
+        PrintRatio("life_cycles", "redis_benchmark_set_pipelined");
         PrintRatio("life_cycles", "channel_baseline");
         PrintRatio("life_cycles", "quartz_best_life_cycles");
         PrintRatio("life_cycles", "quartz_loaded_life_cycles");
@@ -45,6 +47,19 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
 
     private async Task BaselinesAsync()
     {
+        if (journals.RedisAddress is { } redis)
+        {
+            int requests = plan.Calls * 5;
+            if (await RedisBaseline.SetsAsync(redis, pipeline: 1, requests) is { } sets)
+            {
+                PrintRate("redis_benchmark_set", sets, "ops/s");
+                PrintRate(
+                    "redis_benchmark_set_pipelined",
+                    (await RedisBaseline.SetsAsync(redis, pipeline: 64, requests * 10))!.Value,
+                    "ops/s");
+            }
+        }
+
         PrintRate("channel_baseline", await ChannelBaseline.ThroughputAsync(plan.Window), "ops/s");
         PrintRate("channel_round_trips", await ChannelBaseline.RoundTripsAsync(plan.Window), "ops/s");
         double loaded = await QuartzBaseline.LoadedAsync(plan.Queued, plan.Window / 2);
