@@ -4,7 +4,8 @@ namespace Engine.Storage.Redis;
 /// several keys demands.</summary>
 internal sealed class JournalKeys
 {
-    /// <summary>How many snapshots have a place: the newest, the one before it, and one that is being written.</summary>
+    /// <summary>How many snapshots have a place: the newest, the one before it, and one that is being
+    /// written.</summary>
     internal const int SnapshotSlots = 3;
 
     internal JournalKeys(string name)

@@ -10,15 +10,15 @@ namespace Engine.Storage.Redis;
 /// <summary>A journal in Redis: one stream, appended to by fenced scripts, owned by a lease with an epoch and a
 /// nonce.</summary>
 /// <remarks>
-/// <para>An append is acknowledged when Redis has answered its script, which a Redis with <c>appendfsync always</c> does
-/// after its sync. When the answer is lost, what is stored is read on a new connection; the same append is never counted
-/// twice. What cannot be found out within <see cref="RedisJournalOptions.OutageTimeout"/> is <see
+/// <para>An append is acknowledged when Redis has answered its script, which a Redis with <c>appendfsync always</c>
+/// does after its sync. When the answer is lost, what is stored is read on a new connection; the same append is never
+/// counted twice. What cannot be found out within <see cref="RedisJournalOptions.OutageTimeout"/> is <see
 /// cref="AppendStatus.Unknown"/>, and so is every later append, until the journal is acquired anew.</para>
 /// <para>The ownership is a lease by the server's clock. Once it has run out, another may take over, and from that
 /// instant nothing of the former owner is written any more, whatever it believes. As long as nobody has taken over, an
 /// owner whose lease ran out may go on: its epoch still is the highest.</para>
-/// <para>A log that ends earlier than this object saw it end is refused: it was restored from a backup, or a replica that
-/// lacked the end was promoted.</para>
+/// <para>A log that ends earlier than this object saw it end is refused: it was restored from a backup, or a replica
+/// that lacked the end was promoted.</para>
 /// </remarks>
 public sealed class RedisJournal : ILeasedJournal
 {

@@ -5,9 +5,10 @@ namespace Engine.Storage.Redis;
 /// <summary>How one journal in Redis is set up. Read once, when the journal is created.</summary>
 public sealed class RedisJournalOptions
 {
-    /// <summary>Which Redis, in the words of StackExchange.Redis: <c>host:port</c>, then settings behind commas, such as
-    /// <c>password=...</c> or <c>ssl=true</c>. One address, and the primary's: a replica is refused, and so is a node of
-    /// a cluster. Time-outs and what happens while disconnected are this journal's business and set here.</summary>
+    /// <summary>Which Redis, in the words of StackExchange.Redis: <c>host:port</c>, then settings behind commas, such
+    /// as <c>password=...</c> or <c>ssl=true</c>. One address, and the primary's: a replica is refused, and so is a
+    /// node of a cluster. Time-outs and what happens while disconnected are this journal's business and set
+    /// here.</summary>
     /// <value>Required. Never logged, as it may hold a password.</value>
     public string Connection { get; set; } = "";
 
@@ -17,11 +18,11 @@ public sealed class RedisJournalOptions
     /// <value>The default is <c>engine</c>; 1 to 64 letters, digits, dots, dashes, underscores and colons.</value>
     public string Namespace { get; set; } = "engine";
 
-    /// <summary>What an acknowledged append survives, and so what Redis must be set to; anything less is refused when the
-    /// journal is acquired. <see cref="Durability.Synced"/>: <c>appendonly yes</c>, <c>appendfsync always</c> and
-    /// <c>no-appendfsync-on-rewrite no</c>. <see cref="Durability.Replicated"/>: the same, and <see
-    /// cref="Replicas"/> have it. <see cref="Durability.Logged"/>: <c>appendonly yes</c>; the loss of the machine's power
-    /// may cost what was acknowledged in the last second or two.</summary>
+    /// <summary>What an acknowledged append survives, and so what Redis must be set to; anything less is refused when
+    /// the journal is acquired. <see cref="Durability.Synced"/>: <c>appendonly yes</c>, <c>appendfsync always</c> and
+    /// <c>no-appendfsync-on-rewrite no</c>. <see cref="Durability.Replicated"/>: the same, and <see cref="Replicas"/>
+    /// have it. <see cref="Durability.Logged"/>: <c>appendonly yes</c>; the loss of the machine's power may cost what
+    /// was acknowledged in the last second or two.</summary>
     /// <value>The default is <see cref="Durability.Synced"/>.</value>
     public Durability Durability { get; set; } = Durability.Synced;
 
@@ -52,8 +53,8 @@ public sealed class RedisJournalOptions
     /// <value>The default is 1 MiB; from 64 KiB to 64 MiB.</value>
     public int MaxBatchBytes { get; set; } = 1024 * 1024;
 
-    /// <summary>Where the owner can be reached by its callers: asked when the journal is acquired, and told to those who
-    /// are refused (<see cref="JournalLockedException.Owner"/>).</summary>
+    /// <summary>Where the owner can be reached by its callers: asked when the journal is acquired, and told to those
+    /// who are refused (<see cref="JournalLockedException.Owner"/>).</summary>
     /// <value>Null, the default, or an answer of null publishes nothing; at most 512 ASCII characters without
     /// spaces.</value>
     public Func<string?>? OwnerAddress { get; set; }
@@ -82,8 +83,8 @@ public sealed class RedisJournalOptions
     }
 
     /// <summary>Throws when a setting is out of its range.</summary>
-    /// <exception cref="ArgumentException">The message names the setting, its value (but of <see cref="Connection"/>) and
-    /// its range.</exception>
+    /// <exception cref="ArgumentException">The message names the setting, its value (but of <see cref="Connection"/>)
+    /// and its range.</exception>
     internal void Validate()
     {
         Require(!string.IsNullOrWhiteSpace(Connection), nameof(Connection), "is required: host:port of a Redis");

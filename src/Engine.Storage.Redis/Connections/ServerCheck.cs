@@ -1,7 +1,7 @@
 namespace Engine.Storage.Redis.Connections;
 
-/// <summary>Whether a server keeps what it acknowledges as the journal's durability says. Asked on every new connection:
-/// another server may stand behind the same address.</summary>
+/// <summary>Whether a server keeps what it acknowledges as the journal's durability says. Asked on every new
+/// connection: another server may stand behind the same address.</summary>
 internal static class ServerCheck
 {
     private static readonly Version Oldest = new(6, 2);

@@ -125,8 +125,8 @@ internal sealed class AppendQueue(
         }
     }
 
-    /// <summary>The log was found to end here: answers the appends that are stored. Returns false, and answers none, when
-    /// no append of this owner leads there.</summary>
+    /// <summary>The log was found to end here: answers the appends that are stored. Returns false, and answers none,
+    /// when no append of this owner leads there.</summary>
     internal bool TryReach((long Sequence, uint Checksum) found)
     {
         List<PendingAppend> stored;

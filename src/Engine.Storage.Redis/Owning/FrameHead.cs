@@ -5,7 +5,8 @@ namespace Engine.Storage.Redis.Owning;
 /// <summary>What a frame's header says. Not checked against the payload: whoever reads the frame does that.</summary>
 internal readonly record struct FrameHead(long Sequence, long Epoch, uint PreviousChecksum, uint Checksum)
 {
-    /// <summary>Reads the header at the start of <paramref name="bytes"/>; null when there is not a whole one.</summary>
+    /// <summary>Reads the header at the start of <paramref name="bytes"/>; null when there is not a whole
+    /// one.</summary>
     internal static FrameHead? Read(ReadOnlySpan<byte> bytes) =>
         bytes.Length < FrameCodec.HeaderSize
             ? null

@@ -7,10 +7,10 @@ namespace Engine.Storage.Redis.Owning;
 /// <remarks>
 /// <para>Every answer is an array of texts. The first says how it went; what follows depends on it.</para>
 /// <para>The hash <c>meta</c>: <c>version</c> (1) | <c>id</c> of the journal | <c>epoch</c>, <c>nonce</c>, <c>owner</c>
-/// (its address), <c>lease</c> (ms) and <c>until</c> (ms, the server's clock): the ownership, its nonce empty when given
-/// back | <c>sequence</c>, <c>checksum</c>: the last frame | <c>first</c>, <c>base</c>: the first frame that is kept, and
-/// the checksum of the one before it | <c>snapshot</c>, <c>previous</c>, <c>draft</c>: see
-/// <see cref="Snapshots.SnapshotDescriptor"/>.</para>
+/// (its address), <c>lease</c> (ms) and <c>until</c> (ms, the server's clock): the ownership, its nonce empty when
+/// given back | <c>sequence</c>, <c>checksum</c>: the last frame | <c>first</c>, <c>base</c>: the first frame that is
+/// kept, and the checksum of the one before it | <c>snapshot</c>, <c>previous</c>, <c>draft</c>: see <see
+/// cref="Snapshots.SnapshotDescriptor"/>.</para>
 /// <para>Numbers are compared as the texts they are stored as. Lua counts in doubles, which is exact up to 2^53
 /// frames.</para>
 /// </remarks>
@@ -84,8 +84,8 @@ internal static class JournalScripts
         return {'OK'}
         """);
 
-    /// <summary>ARGV: epoch, nonce, the lease in ms, the sequence before the batch, the sequence and the checksum of its
-    /// last frame, then its frames.</summary>
+    /// <summary>ARGV: epoch, nonce, the lease in ms, the sequence before the batch, the sequence and the checksum of
+    /// its last frame, then its frames.</summary>
     internal static RedisScript Append { get; } = new("append", Fence + Clock + """
         local till = string.format('%.0f', now + ARGV[3])
         local last = redis.call('HMGET', KEYS[1], 'sequence', 'checksum')
@@ -165,8 +165,8 @@ internal static class JournalScripts
         return {'OK'}
         """);
 
-    /// <summary>ARGV: epoch, nonce, the draft's token, its descriptor, the sequence it stands for. The draft becomes the
-    /// newest snapshot, and the newest the previous one.</summary>
+    /// <summary>ARGV: epoch, nonce, the draft's token, its descriptor, the sequence it stands for. The draft becomes
+    /// the newest snapshot, and the newest the previous one.</summary>
     internal static RedisScript CommitSnapshot { get; } = new("commit-snapshot", Fence + """
         local meta = redis.call('HMGET', KEYS[1], 'draft', 'snapshot', 'sequence')
         if meta[2] == ARGV[4] then

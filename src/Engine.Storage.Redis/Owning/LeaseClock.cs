@@ -1,7 +1,7 @@
 namespace Engine.Storage.Redis.Owning;
 
-/// <summary>How long an owner may believe in its lease: from the moment before the last renewal was sent, for the server
-/// counts from a later one.</summary>
+/// <summary>How long an owner may believe in its lease: from the moment before the last renewal was sent, for the
+/// server counts from a later one.</summary>
 /// <remarks>Written by the session's task, read by anybody.</remarks>
 internal sealed class LeaseClock(TimeProvider time, TimeSpan lease, long askedAt)
 {

@@ -2,15 +2,15 @@ using Engine.Storage.Redis.Connections;
 
 namespace Engine.Storage.Redis.Owning;
 
-/// <summary>One ownership, from its acquisition to its end: sends appends in order, answers them in order, and finds out
-/// what became of those whose answers were lost.</summary>
+/// <summary>One ownership, from its acquisition to its end: sends appends in order, answers them in order, and finds
+/// out what became of those whose answers were lost.</summary>
 /// <remarks>
-/// <para>One task, <see cref="RunAsync"/>, owns the connection and everything that is under way. Callers only put appends
-/// into the <see cref="AppendQueue"/>.</para>
-/// <para>Why an answer that was lost is found out exactly: an append is applied only at the one sequence that it was made
-/// for, by the one owner whose nonce it carries. After a failure the connection is given up, and on a new one
-/// <see cref="JournalScripts.Renew"/> tells where the log ends: every append up to there is stored, none beyond. What is
-/// not stored is sent again, the same bytes. Should the lost one still arrive, from a buffer of the old connection, then
+/// <para>One task, <see cref="RunAsync"/>, owns the connection and everything that is under way. Callers only put
+/// appends into the <see cref="AppendQueue"/>.</para>
+/// <para>Why an answer that was lost is found out exactly: an append is applied only at the one sequence that it was
+/// made for, by the one owner whose nonce it carries. After a failure the connection is given up, and on a new one <see
+/// cref="JournalScripts.Renew"/> tells where the log ends: every append up to there is stored, none beyond. What is not
+/// stored is sent again, the same bytes. Should the lost one still arrive, from a buffer of the old connection, then
 /// one of the two is applied and the other answered with DUPLICATE or GAP and nothing written.</para>
 /// <para>The renewal is a write, and answered after the sync that covers it and so everything before it: what it shows
 /// is durable even if Redis was killed between write and sync and found it again in the system's cache.</para>

@@ -4,7 +4,8 @@ using Xunit.Sdk;
 
 namespace Engine.Tests.Support;
 
-/// <summary>A class of tests that needs a redis-server; its facts are skipped, with a reason, where there is none.</summary>
+/// <summary>A class of tests that needs a redis-server; its facts are skipped, with a reason, where there is
+/// none.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class NeedsRedisAttribute : Attribute;
 

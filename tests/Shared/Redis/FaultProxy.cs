@@ -21,7 +21,8 @@ internal enum Fault
     /// <summary>The server gets the piece; nothing moves on this connection any more, and nobody is told.</summary>
     HalfOpen,
 
-    /// <summary>Nothing moves on this connection until <see cref="FaultProxy.LetGo"/>; the piece goes out then.</summary>
+    /// <summary>Nothing moves on this connection until <see cref="FaultProxy.LetGo"/>; the piece goes out
+    /// then.</summary>
     Hold,
 }
 

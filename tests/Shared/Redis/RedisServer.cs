@@ -62,7 +62,8 @@ internal sealed partial class RedisServer : IAsyncDisposable
             .Select(directory => Path.Combine(directory, name))
             .FirstOrDefault(File.Exists);
 
-    /// <summary>Starts it, again after <see cref="Kill()"/>, on the same port and data; returns when it answers.</summary>
+    /// <summary>Starts it, again after <see cref="Kill()"/>, on the same port and data; returns when it
+    /// answers.</summary>
     internal async Task StartAsync()
     {
         var start = new ProcessStartInfo(FindBinary("redis-server") ?? throw new InvalidOperationException(Missing))
