@@ -13,6 +13,9 @@ internal abstract class FileSystemCalls
     /// <summary>Errors that mean "no space": ENOSPC, EDQUOT, and the two of Windows as HRESULTs.</summary>
     private static readonly int[] NoSpaceCodes = [28, 122, 69, unchecked((int)0x80070070), unchecked((int)0x80070027)];
 
+    /// <summary>What an IOException carries when nobody gave it a code.</summary>
+    private const int NoCode = unchecked((int)0x80131620);
+
     /// <summary>The calls of the system this process runs on.</summary>
     internal static FileSystemCalls Current { get; } =
         OperatingSystem.IsWindows() ? new WindowsCalls()
@@ -62,8 +65,7 @@ internal abstract class FileSystemCalls
     /// <summary>Opens a file for reading and writing, created with access for its owner only.</summary>
     internal virtual SafeFileHandle Open(string path, FileMode mode, long preallocate = 0)
     {
-        var handle = File.OpenHandle(
-            path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, preallocate);
+        var handle = OpenHandle(path, mode, preallocate);
         try
         {
             if (!OperatingSystem.IsWindows() && mode != FileMode.Open)
@@ -78,6 +80,26 @@ internal abstract class FileSystemCalls
             // A disk that died in between: whoever wants to unmount it must not find this file open.
             handle.Dispose();
             throw;
+        }
+    }
+
+    private static SafeFileHandle OpenHandle(string path, FileMode mode, long preallocate)
+    {
+        try
+        {
+            return File.OpenHandle(
+                path,
+                mode,
+                FileAccess.ReadWrite,
+                FileShare.ReadWrite | FileShare.Delete,
+                FileOptions.None,
+                preallocate);
+        }
+        catch (IOException error) when (preallocate > 0 && error.HResult == NoCode)
+        {
+            // The one error of allocating that the runtime throws: there is no room, or no file may be so large. It says
+            // so in words only, and whoever asks IsNoSpace needs the code.
+            throw new IOException(error.Message, NoSpaceCodes[0]);
         }
     }
 

@@ -1,5 +1,6 @@
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Storage.Faster.Platform;
 using Engine.Tests.Support;
 
 namespace Engine.Tests.Faster;
@@ -149,6 +150,20 @@ public sealed class FasterFailureTests : IDisposable
         }
 
         Assert.Equal(39, (await journal.ReadTextsAsync()).Count);
+    }
+
+    [Fact]
+    public void F4_a_file_for_which_there_is_no_room_is_known_as_such()
+    {
+        // More than any disk has, and no more than a file may have.
+        const long TooLarge = 8L << 40;
+        string path = _directory["large"];
+
+        var error = Assert.Throws<IOException>(
+            () => FileSystemCalls.Current.Open(path, FileMode.Create, TooLarge).Dispose());
+
+        Assert.True(FileSystemCalls.IsNoSpace(error), $"{error.HResult:x8}: {error.Message}");
+        Assert.False(File.Exists(path));
     }
 
     [Fact]
