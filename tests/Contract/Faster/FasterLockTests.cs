@@ -1,12 +1,14 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Engine.Storage;
 using Engine.Storage.Faster;
 using Engine.Tests.Support;
+using Microsoft.Win32.SafeHandles;
 
 namespace Engine.Tests.Faster;
 
 /// <summary>One directory, one owner.</summary>
-public sealed class FasterLockTests : IDisposable
+public sealed partial class FasterLockTests : IDisposable
 {
     private readonly TestDirectory _directory = new();
 
@@ -139,4 +141,33 @@ public sealed class FasterLockTests : IDisposable
         Assert.Equal(AppendStatus.Unknown, result.Status);
         Assert.Contains("no longer this owner's", result.Error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_closed_journal_is_free_at_once_though_a_copy_of_its_handle_is_open_elsewhere()
+    {
+        var files = new FaultyFileSystem();
+        var first = FasterImage.Open(Journal, options => options.Files = files);
+        await first.AcquireAsync();
+
+        // As a process has it that is being started at this moment, and does not run its own program yet.
+        int copy = Duplicate(files.Lock!);
+        Assert.True(copy >= 0);
+        try
+        {
+            await first.DisposeAsync();
+            await using var second = FasterImage.Open(Journal);
+
+            await (await JournalWriter.AcquireAsync(second)).AppendAsync("1");
+        }
+        finally
+        {
+            Assert.Equal(0, Close(copy));
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Duplicate(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int file);
 }

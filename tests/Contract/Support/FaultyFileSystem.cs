@@ -21,11 +21,17 @@ internal sealed class FaultyFileSystem : FileSystemCalls
     /// <summary>The boot of the operating system that the journal sees.</summary>
     internal Guid Boot { get; set; } = Current.BootId;
 
-    internal override void SyncData(SafeFileHandle file) => Do("sync", null, () => Current.SyncData(file));
+    internal override void SyncData(SafeFileHandle file) => Do("sync", null, () => Sync(() => Current.SyncData(file)));
 
-    internal override void SyncDirectory(string path) => Do("sync", path, () => Current.SyncDirectory(path));
+    internal override void SyncDirectory(string path) => Do("sync", path, () => Sync(() => Current.SyncDirectory(path)));
 
-    internal override SafeFileHandle? TryLockDirectory(string path) => Current.TryLockDirectory(path);
+    /// <summary>Whether a sync is really done: not needed where no power is lost.</summary>
+    internal bool Syncs { get; set; } = true;
+
+    /// <summary>The last lock that was taken.</summary>
+    internal SafeFileHandle? Lock { get; private set; }
+
+    internal override SafeFileHandle? TryLockDirectory(string path) => Lock = Current.TryLockDirectory(path);
 
     internal override void UnlockDirectory(SafeFileHandle directory) => Current.UnlockDirectory(directory);
 
@@ -58,6 +64,14 @@ internal sealed class FaultyFileSystem : FileSystemCalls
     internal void Frozen(Action action)
     {
         lock (_gate)
+        {
+            action();
+        }
+    }
+
+    private void Sync(Action action)
+    {
+        if (Syncs)
         {
             action();
         }
