@@ -21,6 +21,11 @@ public sealed class DeadDiskTests(ITestOutputHelper output)
         $"kill: {JournalPoint.CommitSynced}",
         $"kill: {JournalPoint.SegmentCreated}",
         $"kill: {JournalPoint.SegmentSwitching}",
+        $"kill: {JournalPoint.SnapshotWritten}",
+        $"kill: {JournalPoint.SnapshotRenamed}",
+        $"kill: {JournalPoint.TruncationRecorded}",
+        "snapshots",
+        "truncations",
     ];
 
     [VolumeFact]

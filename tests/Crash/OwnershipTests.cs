@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Engine.Tests.Crash.Child;
 using Engine.Tests.Crash.Loop;
@@ -56,6 +57,37 @@ public sealed class OwnershipTests
                 await child.DisposeAsync();
             }
         }
+    }
+
+    [LinuxFact]
+    public async Task F24_an_owner_that_is_stopped_keeps_the_directory_and_goes_on_when_it_wakes()
+    {
+        const int LeaseMs = 1_000;
+        using var life = new Life(seed: 241, new Tally()) { LeaseMs = LeaseMs };
+        await using var owner = life.Start(life.Options());
+        Assert.True(await owner.HearAsync("up", Guards.Start) is not null, owner.Complaint);
+
+        // Not a wait for something: some load, so that runs are open when it stops.
+        await Task.Delay(300);
+        Posix.Freeze(owner.Id);
+        var stopped = Stopwatch.StartNew();
+        await using (var other = life.Start(life.Options() with { First = 100_000 }))
+        {
+            Assert.True(await other.HearAsync("locked", Guards.Start) is not null, other.Complaint);
+            await other.Exited.WaitAsync(Guards.Long);
+        }
+
+        // Twice a lease, in which no worker could have renewed one.
+        await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(0, (2 * LeaseMs) - stopped.ElapsedMilliseconds)));
+        int answered = life.Answered;
+        Posix.Signal(owner.Id, Posix.SigContinue);
+        await Task.Delay(500);
+        await life.StopAsync(owner);
+
+        Assert.True(life.Answered > answered, "nothing was answered after it woke");
+        var model = await life.CheckAsync();
+        Assert.Equal(1, model.LastEpoch);
+        await life.DrainAsync();
     }
 
     /// <summary>Waits until each has said which it is; exactly one serves.</summary>

@@ -39,8 +39,9 @@ internal static class Workload
         Stages = [new("one", "One"), new("two", "Two"), new("three", "Three")],
     };
 
-    internal static JobEngineOptions Options(int leaseMs = 0) => new()
+    internal static JobEngineOptions Options(int leaseMs = 0, int snapshotBytes = 0) => new()
     {
+        SnapshotJournalBytes = snapshotBytes,
         LeaseDuration = TimeSpan.FromMilliseconds(leaseMs > 0 ? leaseMs : DefaultLeaseMs),
         GlobalCap = GlobalCap,
         MaxConcurrentRuns = 16,

@@ -17,6 +17,13 @@ internal sealed class Replay : IEventSink
     internal Replay() => _core = new EngineCore(
         EngineSettings.From(Workload.Options()), new MovingAverageEstimator(), this);
 
+    /// <summary>Begins with a snapshot.</summary>
+    internal Replay(ReadOnlyMemory<byte> snapshot)
+        : this() => SnapshotCodec.Restore(_core, snapshot);
+
+    /// <summary>The engine's own digest of the state.</summary>
+    internal ulong StateHash => _core.State.ComputeHash();
+
     bool IEventSink.IsFull => false;
 
     void IEventSink.Recorded(in JobEvent e, Job? job)

@@ -5,7 +5,7 @@ namespace Engine.Tests.Crash.Child;
 
 /// <summary>The journal as the child's engine sees it: with a point to stop at inside the replay, and, when a test plants
 /// that bug, with acknowledgements that come before the append.</summary>
-internal sealed class ChildJournal(IJournal inner, Pauses pauses, int acknowledgeEarlyMs) : IJournal
+internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter? archive, int acknowledgeEarlyMs) : IJournal
 {
     internal const string Replaying = "Replaying";
     internal const string Replayed = "Replayed";
@@ -27,6 +27,7 @@ internal sealed class ChildJournal(IJournal inner, Pauses pauses, int acknowledg
 
     public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
+        archive?.Write(frames.Span);
         if (acknowledgeEarlyMs == 0)
         {
             return inner.AppendAsync(epoch, expectedSequence, frames);
@@ -44,13 +45,19 @@ internal sealed class ChildJournal(IJournal inner, Pauses pauses, int acknowledg
     public async IAsyncEnumerable<JournalFrame> ReadAsync(
         long fromSequence, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        await foreach (var frame in inner.ReadAsync(fromSequence, cancellationToken))
+        try
         {
-            pauses.Reached(Replaying);
-            yield return frame;
+            await foreach (var frame in inner.ReadAsync(fromSequence, cancellationToken))
+            {
+                pauses.Reached(Replaying);
+                yield return frame;
+            }
         }
-
-        pauses.Reached(Replayed);
+        finally
+        {
+            // Whoever has read what it wants does not ask for the end.
+            pauses.Reached(Replayed);
+        }
     }
 
     public ValueTask SaveSnapshotAsync(

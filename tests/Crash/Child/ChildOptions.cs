@@ -51,6 +51,9 @@ internal sealed record ChildOptions
     /// <summary>The lease of every run, in ms; 0 for the default.</summary>
     internal int LeaseMs { get; init; }
 
+    /// <summary>How much the journal grows before a snapshot is taken, in bytes; 0 for never.</summary>
+    internal int SnapshotBytes { get; init; }
+
     /// <summary>Where the journal is, when it is not in <see cref="Directory"/>; "" when it is.</summary>
     internal string JournalRoot { get; init; } = "";
 
@@ -58,6 +61,9 @@ internal sealed record ChildOptions
     internal IReadOnlyList<RunLease> Zombies { get; init; } = [];
 
     internal string JournalDirectory => Path.Combine(JournalRoot.Length > 0 ? JournalRoot : Directory, "journal");
+
+    /// <summary>Where copies of frames go that the journal may let go of.</summary>
+    internal string ArchiveDirectory => Path.Combine(Directory, "archive");
 
     internal string EffectsPath => Path.Combine(Directory, "effects.log");
 
@@ -75,6 +81,7 @@ internal sealed record ChildOptions
         yield return AcknowledgeEarlyMs.ToString(CultureInfo.InvariantCulture);
         yield return Bug.ToString();
         yield return LeaseMs.ToString(CultureInfo.InvariantCulture);
+        yield return SnapshotBytes.ToString(CultureInfo.InvariantCulture);
         yield return JournalRoot;
         yield return string.Join(',', Zombies.Select(zombie => string.Create(
             CultureInfo.InvariantCulture, $"{zombie.JobId}/{zombie.Run}/{zombie.Epoch}")));
@@ -93,8 +100,9 @@ internal sealed record ChildOptions
         AcknowledgeEarlyMs = int.Parse(arguments[9], CultureInfo.InvariantCulture),
         Bug = Enum.Parse<Bug>(arguments[10]),
         LeaseMs = int.Parse(arguments[11], CultureInfo.InvariantCulture),
-        JournalRoot = arguments[12],
-        Zombies = [.. arguments[13].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ParseLease)],
+        SnapshotBytes = int.Parse(arguments[12], CultureInfo.InvariantCulture),
+        JournalRoot = arguments[13],
+        Zombies = [.. arguments[14].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ParseLease)],
     };
 
     private static RunLease ParseLease(string text)

@@ -58,9 +58,10 @@ internal static class ChildProgram
     {
         var time = new ShiftedTime(options.ClockMs);
         var pauses = new Pauses(options.Pause, options.PauseAt, control.Go, point => ledger.Write("at", point));
-        var journal = new ChildJournal(OpenJournal(options, pauses), pauses, options.AcknowledgeEarlyMs);
+        using var archive = options.SnapshotBytes > 0 ? new ArchiveWriter(options.ArchiveDirectory) : null;
+        var journal = new ChildJournal(OpenJournal(options, pauses), pauses, archive, options.AcknowledgeEarlyMs);
         using var effects = new Effects(options.EffectsPath);
-        await using var engine = new JobEngine(Workload.Options(options.LeaseMs), journal, time);
+        await using var engine = new JobEngine(Workload.Options(options.LeaseMs, options.SnapshotBytes), journal, time);
         var handler = new CrashHandler(journal, effects, ledger);
         var workers = new WorkerPool(
             engine,
@@ -85,8 +86,12 @@ internal static class ChildProgram
             {
                 // What was to come. Handlers at work end first: what they do next must have no effect on the engine.
                 await workers.StopAsync(CancellationToken.None);
-                await load.ShowSilenceAsync();
-                ledger.Write("latched", error.GetType().Name, engine.Health, error.Message);
+                if (engine.Health == EngineHealth.Failed)
+                {
+                    await load.ShowSilenceAsync();
+                }
+
+                ledger.Write("latched", error.GetType().Name, engine.Health, Reasons(error));
             }
         }
 
@@ -128,6 +133,9 @@ internal static class ChildProgram
         await working;
         await watching;
     }
+
+    private static string Reasons(Exception? error) =>
+        error is null ? "" : $"{error.Message} {Reasons(error.InnerException)}";
 
     private static FasterJournal OpenJournal(ChildOptions options, Pauses pauses)
     {

@@ -10,6 +10,10 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
     private const int RecentJobs = 64;
     private const int Burst = 40;
 
+    /// <summary>Submissions that can be without an answer at one moment.</summary>
+    internal const int MaxUnderWay = Submitters * Burst;
+
+
     private readonly ConcurrentQueue<JobId> _recent = new();
     private int _next = options.First - 1;
 

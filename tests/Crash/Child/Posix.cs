@@ -30,9 +30,11 @@ internal static partial class Posix
     internal static int OpenForAppend(string path) => Check(Open(path, AppendFlags, 0x180), "open", path);
 
     /// <summary>Writes a line in one call, so that another thread's line cannot come between.</summary>
-    internal static void WriteLine(int descriptor, string line)
+    internal static void WriteLine(int descriptor, string line) =>
+        WriteAll(descriptor, Encoding.ASCII.GetBytes(line + "\n"));
+
+    internal static void WriteAll(int descriptor, ReadOnlySpan<byte> bytes)
     {
-        byte[] bytes = Encoding.ASCII.GetBytes(line + "\n");
         nint written = Write(descriptor, bytes, bytes.Length);
         if (written != bytes.Length)
         {
@@ -72,6 +74,13 @@ internal static partial class Posix
 
     internal static void Unmount(string directory) => Check(UnmountCall(directory, 0), "umount", directory);
 
+    /// <summary>The most memory that a process has held so far.</summary>
+    internal static long PeakMemoryKb(int processId) => long.Parse(
+        File.ReadLines($"/proc/{processId}/status")
+            .First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        System.Globalization.CultureInfo.InvariantCulture);
+
     internal static bool IsRoot => EffectiveUser() == 0;
 
     private static int Check(int result, string call, string subject) => result >= 0
@@ -86,7 +95,7 @@ internal static partial class Posix
     private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
-    private static partial nint Write(int descriptor, byte[] bytes, nint count);
+    private static partial nint Write(int descriptor, ReadOnlySpan<byte> bytes, nint count);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int processId, int signal);

@@ -99,5 +99,8 @@ internal static class Guards
     internal static TimeSpan Long { get; } = TimeSpan.FromSeconds(120);
 
     /// <summary>A point that the load passes often; if it does not, the kill is a random one.</summary>
-    internal static TimeSpan Point { get; } = TimeSpan.FromSeconds(4);
+    internal static TimeSpan Point { get; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>The same where others wait too, and their journals grow.</summary>
+    internal static TimeSpan SharedPoint { get; } = TimeSpan.FromSeconds(1);
 }

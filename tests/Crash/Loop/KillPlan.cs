@@ -30,6 +30,15 @@ internal static class KillPlan
         dice => At(JournalPoint.SuperblockHalfWritten, 3 + dice.Below(3)) with { Name = "segment recorded" },
     ];
 
+    /// <summary>Named points of snapshots and truncation: each life may meet them a few times.</summary>
+    private static readonly Func<Dice, Kill>[] Snapshots =
+    [
+        _ => At(JournalPoint.SnapshotWritten, 1),
+        _ => At(JournalPoint.SnapshotRenamed, 1),
+        _ => At(JournalPoint.TruncationRecorded, 1),
+        _ => At(JournalPoint.TruncationHalfDone, 1),
+    ];
+
     private static readonly Func<Dice, Kill>[] Kinds =
     [
         dice => new Kill("busy", DelayMs: 20 + dice.Below(400)),
@@ -64,24 +73,31 @@ internal static class KillPlan
         _ => new Kill(ChildJournal.Replayed, ChildJournal.Replayed, 1),
     ];
 
+    /// <summary>For a recovery that has nothing to replay.</summary>
+    internal static Kill InsteadOfReplay { get; } = At(JournalPoint.RecoveryCut, 1);
+
     /// <summary>The kills of one life: each kind in turn, in an order of its own.</summary>
-    internal static IEnumerable<Kill> Draw(ulong seed) => Draw(seed, Kinds);
+    internal static IEnumerable<Kill> Draw(ulong seed, bool snapshots) => Draw(seed, Kinds, snapshots);
 
     /// <summary>The moments at which the power of one volume is cut: the disk itself does the tearing.</summary>
-    internal static IEnumerable<Kill> DrawCuts(ulong seed) => Draw(seed, Cuts);
+    internal static IEnumerable<Kill> DrawCuts(ulong seed, bool snapshots) => Draw(seed, Cuts, snapshots);
 
     /// <summary>The moments at which the disk of an engine dies that lives on.</summary>
-    internal static IEnumerable<Kill> DrawErrors(ulong seed) => Draw(seed, Errors);
+    internal static IEnumerable<Kill> DrawErrors(ulong seed, bool snapshots) => Draw(seed, Errors, snapshots);
 
-    private static IEnumerable<Kill> Draw(ulong seed, IReadOnlyList<Func<Dice, Kill>> kinds)
+    private static IEnumerable<Kill> Draw(ulong seed, IReadOnlyList<Func<Dice, Kill>> kinds, bool snapshots)
     {
         var dice = Dice.For(seed, 77);
+        int turn = (int)(seed % 2) * 2;
 
         // One cycle with load first: recovery of an empty journal is worth little.
         yield return new Kill("busy", DelayMs: 800);
         while (true)
         {
-            var round = kinds.ToList();
+            // Two of them a round, in turn: a snapshot is waited for, and its journal grows meanwhile.
+            var some = snapshots ? [Snapshots[turn % Snapshots.Length], Snapshots[(turn + 1) % Snapshots.Length]] : Array.Empty<Func<Dice, Kill>>();
+            turn += 2;
+            var round = kinds.Concat(some).ToList();
             while (round.Count > 0)
             {
                 int index = dice.Below(round.Count);

@@ -1,5 +1,6 @@
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Storage.Faster.Platform;
 using Engine.Tests.Crash.Checks;
 using Engine.Tests.Crash.Child;
 
@@ -10,13 +11,17 @@ internal sealed class Life : IDisposable
 {
     private readonly Lock _bookGate = new();
     private readonly Dictionary<long, uint> _checked = [];
+    private readonly HashSet<long> _snapshots = [];
+    private readonly HashSet<long> _begins = [];
     private readonly EffectsLog _effects;
+    private readonly Archive _archive;
     private readonly LedgerCheck _ledgerCheck;
     private readonly Tally _tally;
     private readonly ulong _seed;
     private readonly string _journalRoot;
     private Dice _dice;
     private long _clockMs;
+    private long _replayed;
     private bool _keep;
 
     /// <param name="seed">Fixes requests, kills and clocks.</param>
@@ -30,6 +35,7 @@ internal sealed class Life : IDisposable
         Directory = System.IO.Directory.CreateTempSubdirectory("engine-crash-").FullName;
         Book = new Book(seed);
         _effects = new EffectsLog(Options().EffectsPath);
+        _archive = new Archive(Options().ArchiveDirectory);
         _ledgerCheck = new LedgerCheck(seed, Book, _effects);
     }
 
@@ -49,10 +55,13 @@ internal sealed class Life : IDisposable
 
     internal int LeaseMs { get; init; }
 
+    /// <summary>How much the journal grows before a snapshot is taken, in bytes; 0 for never.</summary>
+    internal int SnapshotBytes { get; init; }
+
     /// <summary>Kills <paramref name="cycles"/> times, then lets everything be worked off.</summary>
     internal async Task RunAsync(int cycles)
     {
-        foreach (var kill in KillPlan.Draw(_seed).Take(cycles))
+        foreach (var kill in KillPlan.Draw(_seed, SnapshotBytes > 0).Take(cycles))
         {
             await CycleAsync(kill);
         }
@@ -80,9 +89,14 @@ internal sealed class Life : IDisposable
     /// <summary>How the next process is started, to die as planned.</summary>
     internal ChildOptions NextOptions(ref Kill kill)
     {
-        if (kill.Point == ChildJournal.Replaying && _checked.Count > 0)
+        if (kill.Point == ChildJournal.Replaying && _replayed > 0)
         {
-            kill = kill with { PointAt = 1 + (int)(kill.PointAt % _checked.Keys.Max()) };
+            kill = kill with { PointAt = 1 + (int)(kill.PointAt % _replayed) };
+        }
+        else if (kill.Point is ChildJournal.Replaying or ChildJournal.Replayed && _replayed == 0)
+        {
+            // The snapshot is all there is: nothing is read after it.
+            kill = KillPlan.InsteadOfReplay;
         }
 
         // Days pass while the engine is down, too; now and then the clock even goes back (A7).
@@ -98,9 +112,12 @@ internal sealed class Life : IDisposable
     }
 
     /// <summary>Waits for the moment of death; false when the named point was not met.</summary>
-    internal async Task<bool> MeetAsync(EngineUnderTest child, Kill kill)
+    /// <param name="child">Who dies.</param>
+    /// <param name="kill">When.</param>
+    /// <param name="patience">How long the load has to come to a named point, once it is up.</param>
+    internal async Task<bool> MeetAsync(EngineUnderTest child, Kill kill, TimeSpan? patience = null)
     {
-        bool met = await WaitForAsync(child, kill);
+        bool met = await WaitForAsync(child, kill, patience ?? Guards.Point);
         if (child.Exited.IsCompleted)
         {
             throw Keep(new FindingException("V5", $"the process ended by itself before it was killed ({kill}): {child.Complaint}"));
@@ -167,6 +184,7 @@ internal sealed class Life : IDisposable
         AcknowledgeEarlyMs = AcknowledgeEarlyMs,
         Bug = Bug,
         LeaseMs = LeaseMs,
+        SnapshotBytes = SnapshotBytes,
         JournalRoot = _journalRoot,
         Zombies = [.. Book?.Unfinished().TakeLast(4) ?? []],
     };
@@ -211,13 +229,64 @@ internal sealed class Life : IDisposable
                 Book.NumberOf.TryGetValue(id, out int n) && Workload.Request(_seed, n).IdempotencyKey is not null,
         };
         await using var journal = OpenJournal();
-        await foreach (var frame in journal.ReadAsync(1))
+        var (begin, beginChecksum) = BeginOf(Options().JournalDirectory);
+        _archive.ReadOn();
+        foreach (var frame in _archive.UpTo(begin, beginChecksum))
         {
             model.Fold(frame);
             replay.Apply(frame);
         }
 
+        // What the next start will begin with, beside what it stands for.
+        var snapshot = await journal.LoadSnapshotAsync();
+        var restored = snapshot is null ? null : new Replay(snapshot.State);
+        await foreach (var frame in journal.ReadAsync(begin + 1))
+        {
+            model.Fold(frame);
+            replay.Apply(frame);
+            if (frame.Sequence > snapshot?.Sequence)
+            {
+                restored!.Apply(frame);
+            }
+        }
+
+        _replayed = model.LastSequence - (snapshot?.Sequence ?? 0);
+        CheckSnapshot(model, replay, snapshot, restored, begin);
         return (model, replay);
+    }
+
+    private void CheckSnapshot(JournalModel model, Replay replay, JournalSnapshot? snapshot, Replay? restored, long begin)
+    {
+        Expect(begin == 0 || snapshot is not null, "D6", $"the log begins after frame {begin}, and there is no snapshot");
+        if (snapshot is null)
+        {
+            return;
+        }
+
+        Expect(
+            snapshot.Sequence >= begin && snapshot.Sequence <= model.LastSequence
+                && model.ChecksumOf(snapshot.Sequence) == snapshot.Checksum,
+            "D2", $"the snapshot of frame {snapshot.Sequence} is not of this log, which goes from {begin} to {model.LastSequence}");
+        Expect(
+            restored!.StateHash == replay.StateHash,
+            "D4", $"the snapshot of frame {snapshot.Sequence} and the frames after it give another state than all frames");
+        restored.CompareWith(model);
+        if (_snapshots.Add(snapshot.Sequence))
+        {
+            _tally.Add("snapshots");
+        }
+
+        if (begin > 0 && _begins.Add(begin))
+        {
+            _tally.Add("truncations");
+        }
+    }
+
+    /// <summary>The last frame that the journal has let go of.</summary>
+    private static (long Sequence, uint Checksum) BeginOf(string directory)
+    {
+        using var file = new SuperblockFile(FileSystemCalls.Current, directory);
+        return file.Read() is { } superblock ? (superblock.Begin.Sequence, superblock.Begin.Checksum) : default;
     }
 
     internal FasterJournal OpenJournal() => new(new FasterJournalOptions
@@ -226,6 +295,18 @@ internal sealed class Life : IDisposable
         SegmentSizeBytes = ChildProgram.SegmentSizeBytes,
         Durability = Durability,
     });
+
+    /// <summary>How many submissions were answered so far.</summary>
+    internal int Answered
+    {
+        get
+        {
+            lock (_bookGate)
+            {
+                return Book.Submissions.Values.Sum(submission => submission.Answers.Count);
+            }
+        }
+    }
 
     /// <summary>Whether something was found: then the directory stays.</summary>
     internal bool IsKept => _keep;
@@ -255,7 +336,7 @@ internal sealed class Life : IDisposable
     /// <summary>An engine in this process asks for everything once more: each key gives its job, each owner sees it.</summary>
     private async Task AskAgainAsync(JournalModel model)
     {
-        await using var engine = new JobEngine(Workload.Options(), OpenJournal(), new ShiftedTime(_clockMs));
+        await using var engine = new JobEngine(Workload.Options(snapshotBytes: SnapshotBytes), OpenJournal(), new ShiftedTime(_clockMs));
         await engine.StartAsync();
         foreach (var (n, (_, answers)) in Book.Submissions)
         {
@@ -311,7 +392,7 @@ internal sealed class Life : IDisposable
         _tally.Add("late completions refused", Book.Stale.Count);
     }
 
-    private async Task<bool> WaitForAsync(EngineUnderTest child, Kill kill)
+    private async Task<bool> WaitForAsync(EngineUnderTest child, Kill kill, TimeSpan patience)
     {
         if (kill.Point.Length > 0)
         {
@@ -319,7 +400,7 @@ internal sealed class Life : IDisposable
             var at = child.HearAsync("at", Guards.Start);
             if (await Task.WhenAny(at, child.HearAsync("up", Guards.Start)) != at)
             {
-                at = child.HearAsync("at", Guards.Point);
+                at = child.HearAsync("at", patience);
             }
 
             return await at is not null;

@@ -12,6 +12,9 @@ internal static class LoopCommand
     internal const int CyclesPerLife = 25;
     private const int MaxLivesAtATime = 2;
 
+    /// <summary>So little that every life takes snapshots, and lets go of what is below them.</summary>
+    internal const int SmallSnapshots = 16 * 1024;
+
     /// <summary>The counter of kills.</summary>
     internal const string Kills = "cycles";
 
@@ -33,7 +36,10 @@ internal static class LoopCommand
             ulong seedOfLife = Dice.For(seed, (ulong)index).Next();
 
             // Every fourth only promises to survive the process: the same holds after kill -9.
-            using var life = new Life(seedOfLife, findings.Tally, index % 4 == 3 ? Durability.Logged : Durability.Synced);
+            using var life = new Life(seedOfLife, findings.Tally, index % 4 == 3 ? Durability.Logged : Durability.Synced)
+            {
+                SnapshotBytes = index % 4 == 0 ? 0 : SmallSnapshots,
+            };
             try
             {
                 await life.RunAsync(Math.Min(CyclesPerLife, cycles - (index * CyclesPerLife)));

@@ -13,7 +13,7 @@ internal static class DeadDiskRig
     internal const string Deaths = "deaths";
 
     private const int Lanes = 6;
-    private const int DeathsPerVolume = 25;
+    private const int DeathsPerVolume = 17;
 
     /// <summary>Lets disks die <paramref name="deaths"/> times and notes what that broke.</summary>
     internal static async Task RunAsync(ulong seed, int deaths, Findings findings, Bug bug = Bug.None)
@@ -28,7 +28,8 @@ internal static class DeadDiskRig
             {
                 for (int i = 0; i < Lanes; i++)
                 {
-                    lanes.Add(new PoweredLife(Dice.For(seed, (ulong)((set * Lanes) + i)).Next(), findings, bug));
+                    ulong seedOfLife = Dice.For(seed, (ulong)((set * Lanes) + i)).Next();
+                    lanes.Add(new PoweredLife(seedOfLife, findings, bug, takesSnapshots: i > 0));
                 }
 
                 await using var host = new ChildHost();
@@ -48,11 +49,11 @@ internal static class DeadDiskRig
     private static async Task RunLaneAsync(ChildHost host, PoweredLife lane, int deaths, Findings findings)
     {
         var life = lane.Life;
-        foreach (var planned in KillPlan.DrawErrors(lane.Seed).Take(deaths))
+        foreach (var planned in KillPlan.DrawErrors(lane.Seed, life.SnapshotBytes > 0).Take(deaths))
         {
             var kill = planned;
             var child = await life.StartAsync(host, life.NextOptions(ref kill) with { Mode = ChildMode.Endure });
-            life.Count(kill, await life.MeetAsync(child, kill));
+            life.Count(kill, await life.MeetAsync(child, kill, Guards.SharedPoint));
             lane.Volume.CutPower();
             findings.Tally.Add(Deaths);
             await child.SayAsync("go");

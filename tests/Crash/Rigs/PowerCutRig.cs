@@ -16,7 +16,7 @@ internal static class PowerCutRig
     internal const string Cuts = "cuts";
 
     internal const int Lanes = 4;
-    internal const int CutsPerVolume = 25;
+    internal const int CutsPerVolume = 17;
 
     /// <summary>Makes <paramref name="cuts"/> cuts and notes what they broke.</summary>
     internal static async Task RunAsync(ulong seed, int cuts, Findings findings, Bug bug = Bug.None)
@@ -29,7 +29,7 @@ internal static class PowerCutRig
                 for (int i = 0; i < Lanes; i++)
                 {
                     ulong seedOfLife = Dice.For(seed, (ulong)((set * Lanes) + i)).Next();
-                    lanes.Add(new PoweredLife(seedOfLife, findings, bug));
+                    lanes.Add(new PoweredLife(seedOfLife, findings, bug, takesSnapshots: i > 0));
                 }
 
                 int left = cuts - (int)findings.Tally[Cuts];
@@ -48,7 +48,7 @@ internal static class PowerCutRig
 
     private static async Task RunSetAsync(List<PoweredLife> lanes, int rounds, Findings findings)
     {
-        var plans = lanes.Select(lane => KillPlan.DrawCuts(lane.Seed).GetEnumerator()).ToList();
+        var plans = lanes.Select(lane => KillPlan.DrawCuts(lane.Seed, lane.Life.SnapshotBytes > 0).GetEnumerator()).ToList();
         var host = new ChildHost();
         try
         {
@@ -59,7 +59,7 @@ internal static class PowerCutRig
                     plans[i].MoveNext();
                     var kill = plans[i].Current;
                     var child = await lane.Life.StartAsync(host, lane.Life.NextOptions(ref kill));
-                    bool met = await lane.Life.MeetAsync(child, kill);
+                    bool met = await lane.Life.MeetAsync(child, kill, Guards.SharedPoint);
                     lane.Life.Count(kill, met);
                 }));
                 host.Freeze();
@@ -92,11 +92,15 @@ internal sealed class PoweredLife : IDisposable
     private readonly Bug _bug;
     private readonly string _directory = Volume.CreateDirectory();
 
-    internal PoweredLife(ulong seed, Findings findings, Bug bug)
+    internal PoweredLife(ulong seed, Findings findings, Bug bug, bool takesSnapshots)
     {
         (Seed, _bug) = (seed, bug);
         Volume = Volume.Create(_directory);
-        Life = new Life(seed, findings.Tally, journalRoot: Volume.Root) { Bug = bug };
+        Life = new Life(seed, findings.Tally, journalRoot: Volume.Root)
+        {
+            Bug = bug,
+            SnapshotBytes = takesSnapshots ? LoopCommand.SmallSnapshots : 0,
+        };
     }
 
     internal ulong Seed { get; }
