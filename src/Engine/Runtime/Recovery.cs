@@ -92,6 +92,7 @@ internal static class Recovery
         long sequence = report.SnapshotSequence + report.Frames;
         if (sequence < lastSequence)
         {
+            var lanes = new KnownLanes();
             await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(staysHere))
             {
                 if (frame.Sequence != sequence + 1)
@@ -102,7 +103,7 @@ internal static class Recovery
 
                 if (sequence + 1 < lastSequence || !Planted.Is(PlantedBug.ReplaySkipsLastFrame))
                 {
-                    Apply(core, frame);
+                    Apply(core, frame, lanes);
                 }
 
                 sequence++;
@@ -128,16 +129,24 @@ internal static class Recovery
                 $"{sequence}.");
     }
 
-    internal static void Apply(EngineCore core, in JournalFrame frame)
+    /// <summary>Applies a frame.</summary>
+    /// <param name="core">The core, after the frame before.</param>
+    /// <param name="frame">The frame.</param>
+    /// <param name="lanes">What spares the reading of names, for whoever applies many frames to one core.</param>
+    internal static void Apply(EngineCore core, in JournalFrame frame, KnownLanes? lanes = null)
     {
         core.AdvanceTo(new Instant(frame.InstantMs), 0);
         var reader = new ByteReader(frame.Payload.Span);
         for (int i = 0; i < frame.EventCount; i++)
         {
-            EventCodec.Read(ref reader, out var e);
+            EventCodec.Read(ref reader, out var e, lanes, out var names);
             try
             {
-                core.Apply(e);
+                var job = core.Apply(e);
+                if (!names.IsEmpty)
+                {
+                    lanes!.Remember(names, job!.Lane);
+                }
             }
             catch (InvariantViolationException exception)
             {

@@ -126,6 +126,9 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 
     internal readonly int Remaining => _bytes.Length - _at;
 
+    /// <summary>What has not been read.</summary>
+    internal readonly ReadOnlySpan<byte> Rest => _bytes[_at..];
+
     internal byte Byte() => Take(1)[0];
 
     internal ulong Unsigned()

@@ -102,8 +102,17 @@ internal static class EventCodec
 
     /// <summary>Reads the next event.</summary>
     /// <exception cref="JournalDamagedException">The bytes are no event of a kind this build knows.</exception>
-    internal static void Read(ref ByteReader source, out JobEvent e)
+    internal static void Read(ref ByteReader source, out JobEvent e) => Read(ref source, out e, null, out _);
+
+    /// <summary>Reads the next event for whoever will apply it.</summary>
+    /// <param name="source">The bytes.</param>
+    /// <param name="e">The event. One whose lane is known has that instead of the names.</param>
+    /// <param name="lanes">Lanes that are known.</param>
+    /// <param name="names">The bytes that name the lane of a submission that is not known yet; else empty.</param>
+    /// <exception cref="JournalDamagedException">The bytes are no event of a kind this build knows.</exception>
+    internal static void Read(ref ByteReader source, out JobEvent e, KnownLanes? lanes, out ReadOnlySpan<byte> names)
     {
+        names = default;
         e = new JobEvent { Kind = (EventKind)source.Byte() };
         if (e.Kind is not (EventKind.JobsPurged or EventKind.OrderingChanged))
         {
@@ -113,7 +122,7 @@ internal static class EventCodec
         switch (e.Kind)
         {
             case EventKind.JobSubmitted:
-                ReadSubmitted(ref e, ref source);
+                ReadSubmitted(ref e, ref source, lanes, out names);
                 break;
             case EventKind.JobReleased:
                 e.Day = source.Int();
@@ -220,10 +229,38 @@ internal static class EventCodec
         target.Signed(key.Usage.DailyLimitResetsAt.ToUnixTimeMilliseconds());
     }
 
-    private static void ReadSubmitted(ref JobEvent e, ref ByteReader source)
+    private static void ReadSubmitted(
+        scoped ref JobEvent e, scoped ref ByteReader source, KnownLanes? lanes, out ReadOnlySpan<byte> names)
     {
         ReadNext(ref e, ref source);
         e.Day = source.Int();
+        names = default;
+        if (lanes is not null)
+        {
+            var ahead = source;
+            names = NamesIn(ref ahead);
+            e.KnownLane = lanes.Find(names);
+            if (e.KnownLane is not null)
+            {
+                source = ahead;
+                names = default;
+            }
+        }
+
+        if (e.KnownLane is null)
+        {
+            ReadNames(ref e, ref source);
+        }
+
+        e.Priority = source.Count();
+        e.Boost = source.Count();
+        e.Count = source.Count();
+        e.Payload = source.Bytes();
+        e.Message = source.Text();
+    }
+
+    private static void ReadNames(ref JobEvent e, ref ByteReader source)
+    {
         e.Type = source.Text();
         e.User = source.Text();
         e.Project = source.Text();
@@ -237,12 +274,23 @@ internal static class EventCodec
                 e.Resources[i] = source.Text() ?? "";
             }
         }
+    }
 
-        e.Priority = source.Count();
-        e.Boost = source.Count();
-        e.Count = source.Count();
-        e.Payload = source.Bytes();
-        e.Message = source.Text();
+    private static ReadOnlySpan<byte> NamesIn(scoped ref ByteReader source)
+    {
+        const int SingleNames = 4;
+        var all = source.Rest;
+        for (int i = 0; i < SingleNames; i++)
+        {
+            source.Span();
+        }
+
+        for (int left = source.Count(); left > 0; left--)
+        {
+            source.Span();
+        }
+
+        return all[..^source.Remaining];
     }
 
     internal static SubmitKey ReadAnswer(ref ByteReader source)

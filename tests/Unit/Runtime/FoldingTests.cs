@@ -1,0 +1,106 @@
+using Engine.Core;
+using Engine.Core.Rules;
+using Engine.Estimation;
+using Engine.Runtime;
+using Engine.Storage;
+
+namespace Engine.Tests.Runtime;
+
+/// <summary>Whoever folds many frames keeps lanes in mind: it must not show, whatever comes back after it was
+/// forgotten.</summary>
+public sealed class FoldingTests
+{
+    private readonly BatchWriter _writer = new();
+    private readonly List<JournalFrame> _frames = [];
+    private readonly EngineSettings _settings;
+    private readonly EngineCore _core;
+    private long _now = 1_790_000_000_000;
+    private ulong _ids;
+
+    public FoldingTests()
+    {
+        _settings = EngineSettings.From(new JobEngineOptions
+        {
+            Types = [new JobType { Name = "work" }, new JobType { Name = "other" }],
+            Resources = { ["gpu"] = 5, ["disk"] = 5 },
+            RetentionCount = 2,
+            Tiers = [.. Tiers.CoFounder.Select(tier => tier with { DailyLimit = 1_000_000 })],
+            GlobalCap = 100_000,
+        });
+        _core = new EngineCore(_settings, new MovingAverageEstimator(), _writer);
+    }
+
+    [Fact]
+    public void D4_a_fold_that_knows_lanes_is_the_fold_that_reads_every_name()
+    {
+        ulong dice = 7;
+        for (int frame = 0; frame < 400; frame++)
+        {
+            Begin();
+            for (int i = 0; i < 5; i++)
+            {
+                dice = (dice * 6364136223846793005) + 1442695040888963407;
+                uint roll = (uint)(dice >> 33);
+                Submit($"user{roll % 4}", roll % 3 == 0 ? null : $"user{roll % 4}-p{roll % 2}",
+                    roll % 5 == 0 ? "other" : "work", Resources(roll));
+            }
+
+            // Now and then everything ends and is forgotten, lanes and projects too.
+            EndAll(frame % 10 == 9 ? int.MaxValue : 3);
+            Seal();
+        }
+
+        var plain = Fold(lanes: null);
+        var knowing = Fold(new KnownLanes());
+
+        Assert.Equal(_core.State.ComputeHash(), plain.State.ComputeHash());
+        Assert.Equal(_core.State.ComputeHash(), knowing.State.ComputeHash());
+        EngineInvariants.Check(knowing);
+    }
+
+    private static string[]? Resources(uint roll) => (roll % 7) switch
+    {
+        0 => ["gpu"],
+        1 => ["disk", "gpu"],
+        _ => null,
+    };
+
+    private EngineCore Fold(KnownLanes? lanes)
+    {
+        var core = new EngineCore(_settings, new MovingAverageEstimator(), new BatchWriter());
+        _frames.ForEach(frame => Recovery.Apply(core, frame, lanes));
+        return core;
+    }
+
+    private void Begin()
+    {
+        _writer.Batch.Reset();
+        _core.AdvanceTo(new Instant(_now += 10), _now);
+    }
+
+    private void Submit(string user, string? project, string type, string[]? resources) => Assert.Equal(
+        SubmitOutcome.Queued,
+        Submitting.Decide(_core, new Submission(
+            JobId.New(_now, 0, ++_ids), false, type, user, project, "cto_scale", 0, default, resources, null, default))
+            .Outcome);
+
+    private void EndAll(int count)
+    {
+        JobTypeEntry[] types = [_core.TypeEntry("work"), _core.TypeEntry("other")];
+        for (int i = 0; i < count && Claiming.Decide(_core, types, epoch: 1) is { } job; i++)
+        {
+            Assert.Equal(LeaseAnswer.Accepted, Finishing.Decide(_core, job.Lease, new RunOutcome.Completed()));
+        }
+
+        Retaining.Decide(_core);
+    }
+
+    private void Seal()
+    {
+        var frame = _writer.Batch.Frame;
+        uint checksum = FrameCodec.Seal(
+            frame.Written, _frames.Count + 1, 1, _now, _writer.Batch.EventCount, _frames.LastOrDefault().Checksum);
+        _frames.Add(new JournalFrame(_frames.Count + 1, 1, _now, _writer.Batch.EventCount, checksum,
+            frame.Written[FrameCodec.HeaderSize..].ToArray()));
+    }
+}
