@@ -80,6 +80,7 @@ internal static class Recovery
     /// <param name="lastSequence">The last frame to apply.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="staysHere">Whether the work is done in the caller's synchronization context.</param>
+    /// <param name="pace">Rests between frames.</param>
     /// <returns>The report with these frames added to it.</returns>
     internal static async ValueTask<Report> FoldAsync(
         EngineCore core,
@@ -87,7 +88,8 @@ internal static class Recovery
         Report report,
         long lastSequence,
         CancellationToken cancellationToken,
-        bool staysHere = false)
+        bool staysHere = false,
+        SnapshotPace? pace = null)
     {
         long sequence = report.SnapshotSequence + report.Frames;
         if (sequence < lastSequence)
@@ -113,6 +115,11 @@ internal static class Recovery
                     Events = report.Events + frame.EventCount,
                     FrameBytes = report.FrameBytes + FrameCodec.HeaderSize + frame.Payload.Length,
                 };
+
+                if (pace is not null)
+                {
+                    await pace.RestAsync(cancellationToken).ConfigureAwait(staysHere);
+                }
 
                 // Others may be appending: what comes later is not asked for.
                 if (sequence == lastSequence)

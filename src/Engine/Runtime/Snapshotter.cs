@@ -39,6 +39,9 @@ internal sealed class Snapshotter(
     EngineMetrics metrics,
     ILogger logger)
 {
+    // At 64 MiB a step, half a GiB: ten seconds of the most that an engine can take in.
+    private const int StepsToFallBehind = 8;
+
     // What the journal had grown by at the start, since its newest snapshot, lies before this life's first byte.
     private long _takenAt = -recovered.FrameBytes;
     private long _lastBytes = recovered.SnapshotBytes;
@@ -50,6 +53,9 @@ internal sealed class Snapshotter(
     /// <summary>Whether a snapshot is due.</summary>
     internal bool IsDue => progress.Bytes >= DueAt;
 
+    /// <summary>Whether the journal has outgrown its snapshots so far that the next one should not rest.</summary>
+    internal bool IsBehind => progress.Bytes - _takenAt > StepsToFallBehind * Step;
+
     /// <summary>Whether one is worth while before the engine ends: it spares the next start as much.</summary>
     internal bool IsDueAtStop => progress.Bytes - _takenAt >= Step / 2;
 
@@ -58,11 +64,12 @@ internal sealed class Snapshotter(
     /// <summary>Takes a snapshot of all that is durable now and cuts what is below the one before. A failure is logged
     /// and counted, and tried again after the journal has grown by a quarter of the usual.</summary>
     /// <returns>What was taken; null when it failed, or there was nothing new.</returns>
-    internal async ValueTask<SnapshotReport?> TryTakeAsync(CancellationToken cancellationToken)
+    internal async ValueTask<SnapshotReport?> TryTakeAsync(
+        CancellationToken cancellationToken, SnapshotPace? pace = null)
     {
         try
         {
-            var report = await TakeAsync(cancellationToken).ConfigureAwait(true);
+            var report = await TakeAsync(cancellationToken, pace).ConfigureAwait(true);
             if (report is { } taken)
             {
                 metrics.SnapshotTaken(taken.Bytes);
@@ -90,7 +97,8 @@ internal sealed class Snapshotter(
     /// <returns>Null when nothing is new since the last one.</returns>
     /// <exception cref="JournalDamagedException">The newest snapshot, or the log after it, cannot be read: nothing was
     /// changed.</exception>
-    internal async ValueTask<SnapshotReport?> TakeAsync(CancellationToken cancellationToken)
+    internal async ValueTask<SnapshotReport?> TakeAsync(
+        CancellationToken cancellationToken, SnapshotPace? pace = null)
     {
         long started = time.GetTimestamp();
         long bytes = progress.Bytes;
@@ -104,7 +112,7 @@ internal sealed class Snapshotter(
         }
 
         var folded = await Recovery
-            .FoldAsync(core, journal, previous, sequence, cancellationToken, staysHere: true)
+            .FoldAsync(core, journal, previous, sequence, cancellationToken, staysHere: true, pace)
             .ConfigureAwait(true);
         var state = SnapshotCodec.Write(core, sequence, previous.SnapshotBytes + (previous.SnapshotBytes / 4));
         await journal.SaveSnapshotAsync(epoch, sequence, state, cancellationToken).ConfigureAwait(true);
