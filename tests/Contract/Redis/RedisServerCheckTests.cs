@@ -64,6 +64,38 @@ public sealed class RedisServerCheckTests(RedisFixture redis) : IClassFixture<Re
     }
 
     [RedisFact]
+    public async Task A_setting_that_became_too_weak_while_nothing_was_under_way_ends_the_owner()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var journal = server.OpenJournal(options =>
+        {
+            options.OutageTimeout = TimeSpan.FromSeconds(1);
+            options.LeaseDuration = TimeSpan.FromMinutes(10);
+        });
+        var writer = await JournalWriter.AcquireAsync(journal);
+        await writer.AppendAsync("1");
+        await server.CommandAsync("CONFIG", "SET", "appendfsync", "everysec");
+        string before = await server.InfoAsync("clients");
+        await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal");
+
+        // The client library connects again on its own; only then is anything asked of it.
+        using var guard = new CancellationTokenSource(RedisJournals.Patience);
+        while (Clients(await server.InfoAsync("clients")) < Clients(before))
+        {
+            guard.Token.ThrowIfCancellationRequested();
+        }
+
+        var result = await writer.Start("2").AsTask().WaitAsync(RedisJournals.Patience);
+
+        Assert.Equal(AppendStatus.Unknown, result.Status);
+        Assert.Contains("appendfsync 'everysec'", result.Error, StringComparison.Ordinal);
+
+        static int Clients(string info) => int.Parse(
+            info.Split("\r\n").Single(line => line.StartsWith("connected_clients:", StringComparison.Ordinal))[18..],
+            System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [RedisFact]
     public async Task A_replica_is_refused()
     {
         await using var replica = await RedisServer.StartAsync("--replicaof", $"127.0.0.1 {redis.Server.Port}");
