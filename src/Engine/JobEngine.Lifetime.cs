@@ -133,9 +133,9 @@ public sealed partial class JobEngine
         finally
         {
             // Whatever became of it: what others wait for is given back.
-            if (_snapshots is not null)
+            if (Interlocked.Exchange(ref _snapshots, null) is { } snapshots)
             {
-                await _snapshots.DisposeAsync().ConfigureAwait(false);
+                await snapshots.DisposeAsync().ConfigureAwait(false);
             }
 
             await _journal.DisposeAsync().ConfigureAwait(false);

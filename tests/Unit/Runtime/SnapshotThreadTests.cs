@@ -100,6 +100,18 @@ public sealed class SnapshotThreadTests
     }
 
     [Fact]
+    public async Task An_engine_that_takes_snapshots_may_be_disposed_again()
+    {
+        await using var journal = new FollowedJournal();
+        var engine = await StartAsync(journal);
+
+        await engine.DisposeAsync();
+        await engine.DisposeAsync();
+
+        Assert.Equal(EngineHealth.Stopped, engine.Engine.Health);
+    }
+
+    [Fact]
     public async Task Without_the_setting_there_is_none()
     {
         await using var journal = new FollowedJournal();
