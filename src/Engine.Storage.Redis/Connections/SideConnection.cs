@@ -18,6 +18,7 @@ internal sealed class SideConnection(
     private static readonly TimeSpan LastBackOff = TimeSpan.FromMilliseconds(500);
 
     private IRedisConnection? _connection;
+    private volatile bool _disposed;
 
     /// <summary>Does <paramref name="useAsync"/>, once more on a new connection if Redis fails, until <see
     /// cref="RedisJournalOptions.OutageTimeout"/> is over.</summary>
@@ -65,7 +66,11 @@ internal sealed class SideConnection(
         }
     }
 
-    public void Dispose() => Interlocked.Exchange(ref _connection, null)?.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        Interlocked.Exchange(ref _connection, null)?.Dispose();
+    }
 
     private void Keep(IRedisConnection connection)
     {
@@ -73,6 +78,12 @@ internal sealed class SideConnection(
         if (Interlocked.CompareExchange(ref _connection, connection, null) is not null)
         {
             connection.Dispose();
+        }
+
+        // A page that nobody waits for any more may come in after the end.
+        if (_disposed)
+        {
+            Dispose();
         }
     }
 }
