@@ -63,17 +63,40 @@ public sealed class DeterminismTests
         Assert.Contains("simulated_hours 0.1", fine, StringComparison.Ordinal);
         Assert.Equal(1, Call("simulate --seed 1 --hours 1 --no-shrink --bug LeaseNotRenewed", out string failure));
         Assert.Contains("SIM FAIL seed=0x1", failure, StringComparison.Ordinal);
-        Assert.Equal(2, Call("simulate --sed 1", out _));
-        Assert.Equal(2, Call("simulate --hours 0", out _));
         Assert.Equal(2, Call("stimulate", out _));
+        Assert.Equal(0, Call("simulate --help", out string help));
+        Assert.Contains("--seed", help, StringComparison.Ordinal);
+    }
 
-        static int Call(string command, out string said)
-        {
-            var output = new StringWriter();
-            int code = SimulateCommand.Run(command.Split(' '), output, TextWriter.Null);
-            said = output.ToString();
-            return code;
-        }
+    [Theory]
+    [InlineData("--sed 1", "'--sed'")]
+    [InlineData("--seed", "--seed")]
+    [InlineData("--seed abc", "'abc'")]
+    [InlineData("--seed -1", "'-1'")]
+    [InlineData("--hours 0", "--hours")]
+    [InlineData("--hours NaN", "--hours")]
+    [InlineData("--hours 1e300", "--hours")]
+    [InlineData("--count 0", "--count")]
+    [InlineData("--workers 0", "--workers")]
+    [InlineData("--preset nope", "--preset")]
+    [InlineData("--preset 99", "--preset")]
+    [InlineData("--without Kill,Nothing", "--without")]
+    [InlineData("--bug Ladybug", "--bug")]
+    public void A_mistake_on_the_command_line_is_named(string arguments, string named)
+    {
+        Assert.Equal(2, Call($"simulate {arguments}", out _, out string mistake));
+        Assert.Contains(named, mistake.Split('\n')[0], StringComparison.Ordinal);
+    }
+
+    private static int Call(string command, out string said) => Call(command, out said, out _);
+
+    private static int Call(string command, out string said, out string mistake)
+    {
+        var output = new StringWriter();
+        var error = new StringWriter();
+        int code = SimulateCommand.Run(command.Split(' '), output, error);
+        (said, mistake) = (output.ToString(), error.ToString());
+        return code;
     }
 
     /// <summary>What the replay command in a line orders.</summary>

@@ -6,6 +6,9 @@ namespace Engine.Simulation.Cli;
 /// <summary>What to simulate, as the command line says it: a plan, and what to leave out of it.</summary>
 internal sealed record SimOrder
 {
+    private static readonly HashSet<string> Valued =
+        ["--seed", "--hours", "--count", "--preset", "--without", "--tenants", "--workers", "--bug"];
+
     internal ulong Seed { get; init; } = 1;
 
     internal TimeSpan Length { get; init; } = TimeSpan.FromHours(1);
@@ -48,26 +51,13 @@ internal sealed record SimOrder
             {
                 "--trace" => order with { Trace = true },
                 "--no-shrink" => order with { Shrinks = false },
-                _ when i + 1 == args.Length => throw new FormatException($"'{name}' needs a value."),
-                "--seed" => order with { Seed = ParseSeed(args[++i]) },
-                "--hours" => order with
-                {
-                    Length = TimeSpan.FromHours(double.Parse(args[++i], CultureInfo.InvariantCulture)),
-                },
-                "--count" => order with { Count = int.Parse(args[++i], CultureInfo.InvariantCulture) },
-                "--preset" => order with { Preset = Enum.Parse<Preset>(args[++i], ignoreCase: true) },
-                "--without" => order with { Without = Enum.Parse<Faults>(args[++i], ignoreCase: true) },
-                "--tenants" => order with { Tenants = int.Parse(args[++i], CultureInfo.InvariantCulture) },
-                "--workers" => order with { Workers = int.Parse(args[++i], CultureInfo.InvariantCulture) },
-                "--bug" => order with { Bug = Enum.Parse<PlantedBug>(args[++i], ignoreCase: true) },
-                _ => throw new FormatException($"There is no option '{name}'."),
+                _ when !Valued.Contains(name) => throw new FormatException($"There is no option '{name}'."),
+                _ when i + 1 == args.Length => throw new FormatException($"{name} needs a value."),
+                _ => order.With(name, args[++i]),
             };
         }
 
-        return order.Length > TimeSpan.Zero && order.Count > 0 && order.Tenants is null or > 0
-            && order.Workers is null or > 0
-            ? order
-            : throw new FormatException("Hours, count, tenants and workers are more than 0.");
+        return order;
     }
 
     /// <summary>The command that does it again.</summary>
@@ -83,7 +73,35 @@ internal sealed record SimOrder
         return text + (Bug == PlantedBug.None ? "" : $" --bug {Bug}");
     }
 
-    private static ulong ParseSeed(string text) => text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
-        ? ulong.Parse(text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture)
-        : ulong.Parse(text, CultureInfo.InvariantCulture);
+    private SimOrder With(string name, string value)
+    {
+        return name switch
+        {
+            "--seed" when Seed(value, out ulong seed) => this with { Seed = seed },
+            "--hours" when double.TryParse(value, CultureInfo.InvariantCulture, out double hours)
+                && hours is > 0 and <= 1_000_000 => this with { Length = TimeSpan.FromHours(hours) },
+            "--count" when Count(value, out int count) => this with { Count = count },
+            "--tenants" when Count(value, out int tenants) => this with { Tenants = tenants },
+            "--workers" when Count(value, out int workers) => this with { Workers = workers },
+            "--preset" when Named<Preset>(value, out var preset) => this with { Preset = preset },
+            "--without" when Named<Faults>(value, out var faults) => this with { Without = faults },
+            "--bug" when Named<PlantedBug>(value, out var bug) => this with { Bug = bug },
+            _ => throw new FormatException($"{name} cannot be '{value}'."),
+        };
+
+        static bool Seed(string text, out ulong seed) => text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+            ? ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out seed)
+            : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seed);
+
+        static bool Count(string text, out int count) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count > 0;
+
+        // A number is not a name, although it would be read as one.
+        static bool Named<T>(string text, out T named)
+            where T : struct, Enum
+        {
+            named = default;
+            return !text.Any(char.IsAsciiDigit) && Enum.TryParse(text, ignoreCase: true, out named);
+        }
+    }
 }

@@ -17,17 +17,23 @@ internal static class SimulateCommand
           --preset   mixed (default), calm, diskhell, redishell, clockhell, zombiehell, midnight, flood
           --without  faults to leave out, or "all"
           --bug      a bug to plant, to see it found
-          --trace    says where the simulation is at every 1,000 steps
+          --trace    writes down every fact, and where the simulation is at every 1,000 steps
 
         Ends with 0 when every promise was kept, with 1 and one line when not, with 2 on a mistake in the arguments.
         """;
 
     internal static int Run(string[] args, TextWriter output, TextWriter error)
     {
+        if (args is ["--help" or "-h" or "help"] or ["simulate", "--help" or "-h"])
+        {
+            output.WriteLine(Usage);
+            return 0;
+        }
+
         if (args.Length == 0 || args[0] != "simulate")
         {
             error.WriteLine(Usage);
-            return args is ["--help" or "-h" or "help"] ? 0 : 2;
+            return 2;
         }
 
         SimOrder order;
@@ -35,7 +41,7 @@ internal static class SimulateCommand
         {
             order = SimOrder.Parse(args.AsSpan(1));
         }
-        catch (Exception exception) when (exception is FormatException or ArgumentException or OverflowException)
+        catch (FormatException exception)
         {
             error.WriteLine(exception.Message);
             error.WriteLine(Usage);
