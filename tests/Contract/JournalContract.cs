@@ -277,6 +277,7 @@ public abstract class JournalContract : IAsyncLifetime
             }
         });
         long read = 0;
+        long saved = 0;
         int looks = 0;
         while (read < Frames)
         {
@@ -288,8 +289,9 @@ public abstract class JournalContract : IAsyncLifetime
             }
 
             Assert.True(read >= seen, $"Frame {seen} was durable, and reading ended with frame {read}.");
-            if (++looks % 3 == 0 && read > 0)
+            if (++looks % 3 == 0 && read > saved)
             {
+                saved = read;
                 await Journal.SaveSnapshotAsync(writer.Epoch, read, new byte[100]);
                 await Journal.TruncateAsync(writer.Epoch, read + 1);
             }

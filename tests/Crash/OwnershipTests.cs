@@ -87,6 +87,9 @@ public sealed class OwnershipTests
         Assert.True(life.Answered > answered, "nothing was answered after it woke");
         var model = await life.CheckAsync();
         Assert.Equal(1, model.LastEpoch);
+
+        // Its workers stood still with it: none of their runs is lost for that (F7).
+        Assert.Equal(0, model.LostRuns);
         await life.DrainAsync();
     }
 

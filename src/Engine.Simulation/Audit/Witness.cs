@@ -33,6 +33,9 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
     /// <summary>Whether every worker of this world serves every type: then the first of all must be claimed.</summary>
     internal bool WorkersServeAll { get; set; }
 
+    /// <summary>What the loop says of leases that ended while it stood still.</summary>
+    internal Func<long>? NothingExpiresBefore { get; set; }
+
     public bool IsFull => writer.IsFull;
 
     private long MonotonicMs => (long)inquest.World.Elapsed.TotalMilliseconds;
@@ -154,13 +157,20 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         }
     }
 
-    /// <summary>A lease that has ended is noticed as soon as the loop has time (V3).</summary>
+    /// <summary>A lease that has ended is noticed as soon as the loop has time, and after a stall at most a lease later
+    /// (V3, F7).</summary>
     private void CheckLeases()
     {
         long now = MonotonicMs;
+        long graceEnds = NothingExpiresBefore?.Invoke() ?? long.MinValue;
+        if (graceEnds - now > (long)Model.Options.LeaseDuration.TotalMilliseconds)
+        {
+            Fail("V3", $"Nothing expires before {graceEnds} ms; it is {now} ms, and that is more than a lease.");
+        }
+
         foreach (var job in Model.Running)
         {
-            if (job.Epoch == _epoch && job.LeaseEndsMs <= now)
+            if (job.Epoch == _epoch && job.LeaseEndsMs <= now && graceEnds <= now)
             {
                 Fail("V3",
                     $"The lease of {job.Id} ended at {job.LeaseEndsMs} ms; it is {now} ms, and its run is open.");

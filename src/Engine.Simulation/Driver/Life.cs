@@ -94,6 +94,7 @@ internal sealed class Life : IDisposable
         {
             Progress = _engine.SnapshotBytes > 0 ? _progress = new JournalProgress(ownership.LastSequence) : null,
         };
+        Witness.NothingExpiresBefore = () => Loop.NothingExpiresBefore;
         if (_progress is not null)
         {
             if (found.SnapshotSequence > 0)

@@ -23,6 +23,10 @@ internal static partial class EngineLog
     [LoggerMessage(1003, LogLevel.Warning, "{Count} runs lost their worker: no sign of life within the lease")]
     internal static partial void LeasesExpired(this ILogger logger, int count);
 
+    [LoggerMessage(1012, LogLevel.Warning,
+        "The engine stood still for {StallMs} ms: leases that ended meanwhile are given as much time, at most a lease")]
+    internal static partial void LeasesExtended(this ILogger logger, long stallMs);
+
     [LoggerMessage(1004, LogLevel.Critical, "The engine stops: its memory may be ahead of its journal")]
     internal static partial void LoopFailed(this ILogger logger, Exception exception);
 

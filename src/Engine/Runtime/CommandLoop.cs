@@ -29,6 +29,7 @@ internal sealed class CommandLoop
     private readonly Watchman _watchman;
     private readonly Queue<Batch> _inFlight = new();
     private readonly Stack<Batch> _spare = new();
+    private readonly Stalls _stalls;
     private readonly long _epoch;
     private long _sequence;
     private uint _checksum;
@@ -48,6 +49,7 @@ internal sealed class CommandLoop
     {
         (_core, _writer, _context, _inbox, _journal) = (core, writer, context, inbox, journal);
         (_time, _metrics, _logger, _watchman) = (time, metrics, logger, new Watchman(logger));
+        _stalls = new Stalls(MonotonicMs());
         (_epoch, _sequence, _checksum) = (ownership.Epoch, ownership.LastSequence, ownership.LastChecksum);
         for (int i = 0; i < MaxBatchesInFlight; i++)
         {
@@ -91,8 +93,9 @@ internal sealed class CommandLoop
             var wait = due == Instant.Never ? (TimeSpan?)null : due.Since(Instant.From(_time.GetUtcNow()));
             if (_core.State.Leases.Count > 0)
             {
-                ulong deadline = Math.Min(_core.State.Leases.FirstKey.High, int.MaxValue + (ulong)MonotonicMs());
-                var lease = TimeSpan.FromMilliseconds((long)deadline - MonotonicMs());
+                long now = MonotonicMs();
+                long deadline = Math.Max(Math.Min(FirstDeadline, int.MaxValue + now), _stalls.NothingExpiresBefore);
+                var lease = TimeSpan.FromMilliseconds(deadline - now);
                 wait = wait is null || lease < wait ? lease : wait;
             }
 
@@ -100,9 +103,15 @@ internal sealed class CommandLoop
         }
     }
 
+    /// <summary>No lease expires before, in ms of the monotonic clock: the loop stood still.</summary>
+    internal long NothingExpiresBefore => _stalls.NothingExpiresBefore;
+
     /// <summary>Whether a step would find something to do now. With every batch in flight, only the journal can bring it:
     /// what waits in the inbox must go on waiting.</summary>
     internal bool HasWork => HasDurableBatch || (_spare.Count > 0 && _inbox.HasItems);
+
+    private long FirstDeadline =>
+        _core.State.Leases.Count > 0 ? (long)_core.State.Leases.FirstKey.High : long.MaxValue;
 
     private bool HasDurableBatch => _inFlight.TryPeek(out var oldest) && oldest.Append is null or { IsCompleted: true };
 
@@ -203,11 +212,23 @@ internal sealed class CommandLoop
         // Only when nothing waits in the inbox: a heartbeat there would come too late for no fault of its worker (F7).
         if (count < MaxOperationsPerBatch && !_writer.IsFull)
         {
-            int lost = Leasing.DecideExpiry(_core);
-            if (lost > 0)
-            {
-                _logger.LeasesExpired(lost);
-            }
+            ExpireLeases();
+        }
+    }
+
+    private void ExpireLeases()
+    {
+        long now = _core.State.MonotonicMs;
+        long stall = _stalls.Look(now, FirstDeadline, _core.Settings.LeaseMs);
+        if (stall > 0)
+        {
+            _logger.LeasesExtended(stall);
+        }
+
+        int lost = now < _stalls.NothingExpiresBefore ? 0 : Leasing.DecideExpiry(_core);
+        if (lost > 0)
+        {
+            _logger.LeasesExpired(lost);
         }
     }
 

@@ -37,6 +37,11 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
 
     internal ReferenceJob? Find(JobId id) => Kept.FirstOrDefault(job => job.Id == id);
 
+    private long _lastLookMs;
+
+    /// <summary>Whoever stood still lets no lease end before, in ms of the monotonic clock.</summary>
+    internal long NothingExpiresBeforeMs { get; private set; }
+
     internal List<ReferenceJob> OpenRuns => [.. Jobs.Where(job => job.State == JobState.Running)];
 
     // ---- time, restarts and settings -------------------------------------------------------------------------------
@@ -58,6 +63,7 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
     /// <summary>The first batch of a process: every open run has lost its worker.</summary>
     internal void LoseAllRuns()
     {
+        _lastLookMs = NothingExpiresBeforeMs = MonotonicMs;
         foreach (var job in OpenRuns)
         {
             Lose(job);
@@ -78,10 +84,24 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
     /// <summary>The end of a batch, before work is handed out: what is due happens.</summary>
     internal void Settle()
     {
-        foreach (var job in OpenRuns.Where(job => job.LeaseEndsMs <= MonotonicMs).OrderBy(job => job.LeaseEndsMs)
-            .ToList())
+        // Whoever looks a second late (or a quarter of a lease) stood still, and gives the workers as much time, at most
+        // a lease (F7).
+        long leaseMs = (long)Options.LeaseDuration.TotalMilliseconds;
+        long firstEnd = OpenRuns.Select(job => job.LeaseEndsMs).DefaultIfEmpty(long.MaxValue).Min();
+        long late = MonotonicMs - Math.Max(firstEnd, Math.Max(NothingExpiresBeforeMs, _lastLookMs));
+        _lastLookMs = MonotonicMs;
+        if (late > Math.Min(1000, leaseMs / 4))
         {
-            Lose(job);
+            NothingExpiresBeforeMs = MonotonicMs + Math.Min(late, leaseMs);
+        }
+
+        if (MonotonicMs >= NothingExpiresBeforeMs)
+        {
+            foreach (var job in OpenRuns.Where(job => job.LeaseEndsMs <= MonotonicMs).OrderBy(job => job.LeaseEndsMs)
+                .ToList())
+            {
+                Lose(job);
+            }
         }
 
         Release();

@@ -70,7 +70,8 @@ internal sealed class Play
             .Where(job => job.State is JobState.Scheduled or JobState.AwaitingConfirmation)
             .Where(job => job.DueMs > Reference.NowMs)
             .Select(job => job.DueMs - WallMs),
-        .. Reference.OpenRuns.Select(job => job.LeaseEndsMs - MonotonicMs),
+        .. Reference.OpenRuns
+            .Select(job => Math.Max(job.LeaseEndsMs, Reference.NothingExpiresBeforeMs) - MonotonicMs),
     ];
 
     internal void Next(Beat beat)

@@ -52,7 +52,7 @@ public sealed class SlotTests
         await SubmitAsync(engine, 1);
         await engine.ClaimOneAsync();
 
-        await engine.PassAsync(TimeSpan.FromSeconds(2));
+        await engine.PassAsync(TimeSpan.FromSeconds(1));
 
         Assert.Equal(0, await RunningAsync(engine));
         Assert.Single(await engine.ClaimNowAsync());

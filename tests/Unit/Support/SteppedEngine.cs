@@ -57,6 +57,8 @@ internal sealed class SteppedEngine
 
     internal Snapshotter Snapshotter { get; }
 
+    internal TimeSpan? NextWake => _loop.NextWake;
+
     internal static async Task<SteppedEngine> StartAsync(
         JobEngineOptions options, IJournal journal, ManualTimeProvider time)
     {

@@ -1,0 +1,75 @@
+using Engine.Core.Rules;
+using Engine.Storage;
+
+namespace Engine.Tests.Runtime;
+
+/// <summary>An engine that stood still does not blame the workers for it (F7).</summary>
+public sealed class StallTests
+{
+    private static readonly JobEngineOptions Options = new()
+    {
+        Types = [new JobType { Name = "work" }],
+        Tiers = [new Tier { Name = "bootstrapper", UserSlots = 10, ProjectSlots = 10, DailyLimit = 1_000 }],
+        LeaseDuration = TimeSpan.FromMinutes(1),
+    };
+
+    private readonly ManualTimeProvider _time = new();
+
+    [Fact]
+    public async Task F7_a_worker_that_is_heard_after_a_stall_keeps_its_run()
+    {
+        await using var journal = new MemoryJournal();
+        var (engine, lease) = await StartAsync(journal);
+
+        _time.Advance(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(JobState.Running, await StateAsync(engine, lease));
+        Assert.Equal(LeaseAnswer.Accepted, await engine.AskAsync(core => Leasing.DecideHeartbeat(core, lease)));
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal(JobState.Running, await StateAsync(engine, lease));
+    }
+
+    [Theory]
+    [InlineData(20_000, 20_000)]
+    [InlineData(300_000, 60_000)]
+    public async Task F7_a_worker_that_is_gone_is_noticed_as_much_later_as_the_stall_lasted_at_most_a_lease(
+        int stallMs, int graceMs)
+    {
+        await using var journal = new MemoryJournal();
+        var (engine, lease) = await StartAsync(journal);
+        _time.Advance(Options.LeaseDuration + TimeSpan.FromMilliseconds(stallMs));
+        Assert.Equal(JobState.Running, await StateAsync(engine, lease));
+
+        // Nothing is asked: the loop must know by itself when to look again.
+        Assert.Equal(TimeSpan.FromMilliseconds(graceMs), engine.NextWake);
+        _time.Advance(TimeSpan.FromMilliseconds(graceMs - 1));
+        Assert.Equal(JobState.Running, await StateAsync(engine, lease));
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await StateAsync(engine, lease);
+        Assert.Equal(JobState.Queued, await StateAsync(engine, lease));
+    }
+
+    [Fact]
+    public async Task A_loop_that_looks_a_second_late_is_not_standing_still()
+    {
+        await using var journal = new MemoryJournal();
+        var (engine, lease) = await StartAsync(journal);
+
+        _time.Advance(Options.LeaseDuration + TimeSpan.FromSeconds(1));
+
+        await StateAsync(engine, lease);
+        Assert.Equal(JobState.Queued, await StateAsync(engine, lease));
+    }
+
+    private static Task<JobState> StateAsync(SteppedEngine engine, RunLease lease) =>
+        engine.AskAsync(core => core.State.Jobs[lease.JobId].State);
+
+    private async Task<(SteppedEngine Engine, RunLease Lease)> StartAsync(IJournal journal)
+    {
+        var engine = await SteppedEngine.StartAsync(Options, journal, _time);
+        await engine.SubmitAsync("u", JobId.New(1, 0, 1));
+        var open = new List<RunLease>();
+        Assert.Equal(1, await engine.WorkAsync(open, 1));
+        return (engine, open[0]);
+    }
+}
