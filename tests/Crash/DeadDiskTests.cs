@@ -35,7 +35,8 @@ public sealed class DeadDiskTests(ITestOutputHelper output)
 
         await DeadDiskRig.RunAsync(seed: 5, DeathsInCi, findings);
 
-        output.WriteLine($"{findings.Figures("dead_disks", DeadDiskRig.Deaths)}: {findings.Tally}");
+        Figures.Report(output, findings.Figures("dead_disks", DeadDiskRig.Deaths));
+        output.WriteLine($"{findings.Tally}");
         Assert.Empty(findings.Told);
         Assert.True(findings.Tally[DeadDiskRig.Deaths] >= DeathsInCi);
         Assert.Empty(findings.Tally.Missing(Corners));

@@ -60,7 +60,8 @@ public sealed class KillLoopTests(ITestOutputHelper output)
 
         await LoopCommand.RunAsync(seed, cycles, findings, output.WriteLine);
 
-        output.WriteLine($"{findings.Figures("kills", LoopCommand.Kills)} seed {seed}: {findings.Tally}");
+        Figures.Report(output, findings.Figures("kills", LoopCommand.Kills));
+        output.WriteLine($"seed {seed}: {findings.Tally}");
         Assert.Empty(findings.Told);
         Assert.Equal(cycles, findings.Tally[LoopCommand.Kills]);
         if (cycles >= EnoughForEveryCorner)

@@ -45,7 +45,8 @@ public sealed class PowerCutTests(ITestOutputHelper output)
 
         await PowerCutRig.RunAsync(seed: 2, CutsInCi, findings);
 
-        output.WriteLine($"{findings.Figures("power_cuts", PowerCutRig.Cuts)}: {findings.Tally}");
+        Figures.Report(output, findings.Figures("power_cuts", PowerCutRig.Cuts));
+        output.WriteLine($"{findings.Tally}");
         Assert.Empty(findings.Told);
         Assert.True(findings.Tally[PowerCutRig.Cuts] >= CutsInCi);
         Assert.Empty(findings.Tally.Missing(Corners));

@@ -50,10 +50,6 @@ public sealed class BatchTests(ITestOutputHelper output)
             $"Corners that no seed reached, so that nothing is said about them: {string.Join(", ", sometimes.Never)}.");
     }
 
-    private void Say(FormattableString line)
-    {
-        string text = line.ToString(CultureInfo.InvariantCulture);
-        output.WriteLine(text);
-        Console.WriteLine(text);
-    }
+    private void Say(FormattableString line) =>
+        Figures.Report(output, line.ToString(CultureInfo.InvariantCulture));
 }
