@@ -12,7 +12,7 @@ namespace Engine.Tests;
 [Collection(RedisTests.Name)]
 public sealed class RedisDamageTests(RedisFixture redis, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
-    private const int JournalBytes = 8 * 1024;
+    private const int JournalBytes = 64 * 1024;
     private readonly string _name = Guid.NewGuid().ToString("N");
 
     [RedisFact]
@@ -31,7 +31,8 @@ public sealed class RedisDamageTests(RedisFixture redis, ITestOutputHelper outpu
             damaged.Log.Clear();
             foreach (var (id, frame) in stored.Log.TakeWhile(_ => at < length))
             {
-                damaged.Log.Add((id, image[at..Math.Min(length, at + frame.Length)]));
+                var bytes = image.AsSpan(at, Math.Min(length - at, frame.Length));
+                damaged.Log.Add((id, bytes.SequenceEqual(frame) ? frame : bytes.ToArray()));
                 at += frame.Length;
             }
 
@@ -47,7 +48,7 @@ public sealed class RedisDamageTests(RedisFixture redis, ITestOutputHelper outpu
         })
         {
             var tally = DamageTally.Run(original, image, cases, Judge);
-            output.WriteLine(tally.Line(what));
+            Figures.Report(output, tally.Line($"{what} of frames in Redis"));
             Assert.True(tally.Different == 0, tally.Examples);
             Assert.Equal((0, tally.Count), (tally.Identical + tally.TornTails, tally.Refused));
         }
@@ -158,13 +159,15 @@ public sealed class RedisDamageTests(RedisFixture redis, ITestOutputHelper outpu
         await Assert.ThrowsAsync<JournalDamagedException>(() => journal.LoadSnapshotAsync().AsTask());
     }
 
-    private static DamageOutcome Compare(string whole, StoredJournalDouble damaged)
+    private static DamageOutcome Compare(List<JournalFrame> whole, StoredJournalDouble damaged)
     {
         try
         {
-            return ReadAsync(damaged).GetAwaiter().GetResult() == whole
-                ? DamageOutcome.Identical
-                : DamageOutcome.Different;
+            var read = ReadAsync(damaged).GetAwaiter().GetResult();
+            bool isSame = read.Count == whole.Count && read.Zip(whole).All(static pair =>
+                (pair.First.Sequence, pair.First.Epoch) == (pair.Second.Sequence, pair.Second.Epoch)
+                && pair.First.Payload.Span.SequenceEqual(pair.Second.Payload.Span));
+            return isSame ? DamageOutcome.Identical : DamageOutcome.Different;
         }
         catch (JournalDamagedException)
         {
@@ -172,18 +175,17 @@ public sealed class RedisDamageTests(RedisFixture redis, ITestOutputHelper outpu
         }
     }
 
-    private static async Task<string> ReadAsync(StoredJournalDouble stored)
+    private static async Task<List<JournalFrame>> ReadAsync(StoredJournalDouble stored)
     {
         await using var journal = new RedisJournal(
             new RedisJournalOptions { Connection = "unused" }, stored, TimeProvider.System, logger: null);
-        var text = new StringBuilder();
+        var frames = new List<JournalFrame>();
         await foreach (var frame in journal.ReadAsync(1))
         {
-            text.Append(frame.Sequence).Append(' ').Append(frame.Epoch).Append(' ')
-                .Append(Convert.ToHexString(frame.Payload.Span)).Append('\n');
+            frames.Add(frame with { Payload = frame.Payload.ToArray() });
         }
 
-        return text.ToString();
+        return frames;
     }
 
     /// <summary>Some lives of a journal, as Redis holds them afterwards.</summary>

@@ -63,11 +63,12 @@ internal sealed class StoredJournalDouble : IRedisConnector, IRedisConnection
     private byte[][] Read(long first, long last, int count) =>
     [
         Bytes("OK"), Meta.GetValueOrDefault("first") ?? [],
-        .. Log.Where(entry => SequenceOf(entry.Id) >= first && SequenceOf(entry.Id) <= last).Take(count)
+        .. Log.Where(entry => SequenceOf(entry.Id) is var sequence && sequence >= first && sequence <= last).Take(count)
             .SelectMany(static entry => new[] { Bytes(entry.Id), entry.Frame }),
     ];
 
-    private static long SequenceOf(string id) => long.Parse(id.Split('-')[0], CultureInfo.InvariantCulture);
+    private static long SequenceOf(string id) =>
+        long.Parse(id.AsSpan(0, id.IndexOf('-', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
 
     private static long Number(byte[] text) => long.Parse(text, CultureInfo.InvariantCulture);
 
