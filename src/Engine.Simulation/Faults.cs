@@ -26,7 +26,29 @@ internal enum Faults
     Settings = 1 << 18,
     LateAnswers = 1 << 19,
     Snapshots = 1 << 20,
-    All = (1 << 21) - 1,
+
+    /// <summary>Those above, which a seed draws for whatever it runs on.</summary>
+    Swarm = (1 << 21) - 1,
+
+    /// <summary>One write of the embedded journal's disk is lost or misdirected, or one bit flips.</summary>
+    LyingDisk = 1 << 21,
+
+    /// <summary>The Redis of the journal is lost for good, and a replica that lags takes over.</summary>
+    FailOver = 1 << 22,
+    All = (1 << 23) - 1,
+}
+
+/// <summary>What keeps the journal in a simulation.</summary>
+internal enum StorageKind
+{
+    /// <summary>A simple list of frames.</summary>
+    List,
+
+    /// <summary>The embedded journal's own code on a simulated disk.</summary>
+    Disk,
+
+    /// <summary>The Redis journal's own code with a simulated server.</summary>
+    Redis,
 }
 
 /// <summary>What a simulation is about.</summary>

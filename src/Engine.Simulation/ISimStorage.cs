@@ -1,3 +1,4 @@
+using Engine.Simulation.Storage;
 using Engine.Storage;
 
 namespace Engine.Simulation;
@@ -24,8 +25,33 @@ internal interface ISimStorage
     /// <summary>The journal as a process that starts now finds it.</summary>
     IJournal Open();
 
-    /// <summary>The process that uses it ends without a word.</summary>
+    /// <summary>The processes that use it end without a word.</summary>
     void Crash(CrashKind kind);
+
+    /// <summary>The process that opened this journal stands still.</summary>
+    void Pause(IJournal journal)
+    {
+    }
+
+    /// <summary>It goes on where it stood.</summary>
+    void Resume(IJournal journal)
+    {
+    }
+
+    /// <summary>That process alone ends without a word.</summary>
+    void Kill(IJournal journal)
+    {
+    }
+
+    /// <summary>What its faults so far excuse.</summary>
+    StoreDoubts Doubts => StoreDoubts.None;
+
+    /// <summary>The frame before which the journal must not end when it is opened the next time, whatever went
+    /// wrong.</summary>
+    /// <param name="acknowledged">The last frame that was acknowledged.</param>
+    /// <param name="proven">The last that the journal itself can prove it had: it was acknowledged before the last
+    /// commit, or recorded since.</param>
+    long KeepsAtLeast(long acknowledged, long proven) => acknowledged;
 
     /// <summary>From now on nothing fails by itself: the liveness phase begins.</summary>
     void Heal();

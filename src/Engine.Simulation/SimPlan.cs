@@ -34,16 +34,24 @@ internal sealed record SimPlan
 
     internal required bool WorkersServeAll { get; init; }
 
-    /// <summary>The embedded journal's own code on a simulated disk, or else a simple list of frames, which may have
-    /// two
+    /// <summary>What keeps the journal. The embedded one has one owner by its directory's lock; the others may have two
     /// owners one after the other.</summary>
-    internal required bool UsesDisk { get; init; }
+    internal required StorageKind Storage { get; init; }
 
     /// <summary>By how much the journal grows until a snapshot is due.</summary>
     internal required int SnapshotBytes { get; init; }
 
     /// <summary>Which planted bug is in the engine.</summary>
     internal Core.PlantedBug Bug { get; init; }
+
+    /// <summary>What is used indeed: some bugs are planted in the list of frames, and the embedded journal is not taken
+    /// over while its owner lives.</summary>
+    internal StorageKind Uses =>
+        Bug is Core.PlantedBug.AckBeforeSync or Core.PlantedBug.FailedSyncAcknowledged
+            or Core.PlantedBug.EpochNotChecked or Core.PlantedBug.TruncationOneFrameTooFar
+        || (Storage == StorageKind.Disk && Has(Faults.TakeOver))
+            ? StorageKind.List
+            : Storage;
 
     internal bool Has(Faults fault) => (Faults & fault) != 0;
 
@@ -62,6 +70,22 @@ internal sealed record SimPlan
             start = start.Date.AddDays(1) - dice.Between(TimeSpan.Zero, length / 2);
         }
 
+        bool usesDisk = dice.Chance(0.3) || preset == Preset.DiskHell;
+        int snapshotBytes = dice.Pick(500, 4_000, 40_000);
+
+        // Dice of their own: what was drawn before there were these stays as it was.
+        var more = RandomStream.Named(seed, "swarm.storage");
+        bool usesRedis = more.Chance(preset switch
+        {
+            Preset.RedisHell => 1,
+            Preset.DiskHell => 0,
+            Preset.Mixed or Preset.ZombieHell => 0.2,
+            _ => 0.1,
+        });
+        bool fails = preset is not (Preset.Calm or Preset.Flood);
+        faults |= more.Chance(0.25) && fails ? Faults.LyingDisk : Faults.None;
+        faults |= more.Chance(0.25) && fails ? Faults.FailOver : Faults.None;
+
         return new SimPlan
         {
             Seed = seed,
@@ -76,8 +100,9 @@ internal sealed record SimPlan
             LongestRun = durations,
             Trouble = TimeSpan.FromMinutes(preset is Preset.Mixed ? dice.Pick(4, 10, 30) : dice.Pick(1, 2, 5)),
             WorkersServeAll = dice.Chance(0.5),
-            UsesDisk = dice.Chance(0.3) || preset == Preset.DiskHell,
-            SnapshotBytes = dice.Pick(500, 4_000, 40_000),
+            Storage = usesDisk && preset != Preset.RedisHell && (faults & Faults.TakeOver) == 0 ? StorageKind.Disk
+                : usesRedis ? StorageKind.Redis : StorageKind.List,
+            SnapshotBytes = snapshotBytes,
         };
     }
 
@@ -85,12 +110,12 @@ internal sealed record SimPlan
         $"preset={Preset} hours={Length.TotalHours:0.###} tenants={Tenants} workers={Workers} arrival={Arrival.TotalSeconds}s "
         + $"runs<={LongestRun.TotalSeconds}s cap={Options.GlobalCap} lease={Options.LeaseDuration.TotalSeconds}s "
         + $"order={Options.Ordering} "
-        + $"storage={(UsesDisk ? "disk" : "list")} snapshots={(Has(Faults.Snapshots) ? SnapshotBytes : 0)} faults={Faults}");
+        + $"storage={Uses} snapshots={(Has(Faults.Snapshots) ? SnapshotBytes : 0)} faults={Faults}");
 
     private static Faults FaultsOf(Preset preset, RandomStream dice)
     {
         var drawn = Faults.None;
-        for (int bit = 1; bit <= (int)Faults.All; bit <<= 1)
+        for (int bit = 1; bit <= (int)Faults.Swarm; bit <<= 1)
         {
             drawn |= dice.Chance(0.55) ? (Faults)bit : Faults.None;
         }

@@ -2,8 +2,10 @@ using Engine.Core;
 using Engine.Simulation.Actors;
 using Engine.Simulation.Audit;
 using Engine.Simulation.Driver;
+using Engine.Simulation.Storage;
 using Engine.Simulation.Storage.Disk;
 using Engine.Simulation.Storage.Faster;
+using Engine.Simulation.Storage.Redis;
 
 namespace Engine.Simulation;
 
@@ -43,6 +45,8 @@ internal sealed class SimRun
     private readonly List<Worker> _workers = [];
     private readonly List<ulong> _hashes = [];
     private readonly TextWriter? _trace;
+    private readonly Sometimes _sometimes;
+    private bool _isHealed;
 
     private SimRun(SimPlan plan, Sometimes sometimes, TextWriter? trace)
     {
@@ -50,7 +54,8 @@ internal sealed class SimRun
         _trace = trace;
         _world = new World(plan.Seed, plan.Start);
         _inquest = new Inquest(_world, sometimes) { Trace = trace };
-        _storage = StorageOf(plan, _world, sometimes);
+        _sometimes = sometimes;
+        _storage = StorageOf(plan);
         _engine = new SimEngine(_world, _storage, _inquest, plan.Options)
         {
             WorkersServeAll = plan.WorkersServeAll,
@@ -66,6 +71,8 @@ internal sealed class SimRun
             _workers.Add(new Worker(_world, _engine, plan, net, _world.Stream($"worker{i}"), types));
         }
 
+        _engine.Refused = () => sometimes.Saw(
+            _storage is SimulatedFasterStore ? Corner.LieRefused : Corner.RedisFailOverLostAcknowledged);
         _engine.CameUp = () => _workers.ForEach(static worker => worker.Claim());
     }
 
@@ -84,29 +91,147 @@ internal sealed class SimRun
         }
     }
 
-    private static ISimStorage StorageOf(SimPlan plan, World world, Sometimes sometimes)
+    private ISimStorage StorageOf(SimPlan plan) => plan.Uses switch
+    {
+        StorageKind.List => new PlainStorage(
+            _world,
+            new StorageFaults(
+                plan.Has(Faults.SlowDisk) ? 0.002 : 0, plan.Has(Faults.FailingDisk) ? 0.0005 : 0),
+            _sometimes),
+        StorageKind.Disk => DiskOf(plan),
+        StorageKind.Redis => RedisOf(plan),
+    };
+
+    private SimulatedFasterStore DiskOf(SimPlan plan)
     {
         bool slow = plan.Has(Faults.SlowDisk);
         bool failing = plan.Has(Faults.FailingDisk);
-
-        // The embedded journal has one owner by its directory's lock; and some bugs are planted in the list of frames.
-        bool isPlain = !plan.UsesDisk || plan.Has(Faults.TakeOver) || plan.Bug is PlantedBug.AckBeforeSync
-            or PlantedBug.FailedSyncAcknowledged or PlantedBug.EpochNotChecked or PlantedBug.TruncationOneFrameTooFar;
-        if (isPlain)
+        var store = new SimulatedFasterStore(_world);
+        var lies = _world.Stream("lies");
+        store.Disk.Sometimes = name =>
         {
-            return new PlainStorage(world, new StorageFaults(slow ? 0.002 : 0, failing ? 0.0005 : 0), sometimes);
+            Corner? lie = name switch
+            {
+                "disk: a bit flips" => Corner.DiskFlippedABit,
+                "disk: a write is lost" => Corner.DiskLostAWrite,
+                "disk: a write is misdirected" => Corner.DiskMisdirectedAWrite,
+                _ => null,
+            };
+            if (lie is { } corner)
+            {
+                _sometimes.Saw(corner);
+
+                // At once the newest commit is the one that nothing proves yet; later on some other is hurt.
+                if (lies.Chance(0.5))
+                {
+                    _world.In(lies.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(5)), () => _engine.Crash());
+                }
+            }
+        };
+        if (plan.Has(Faults.LyingDisk))
+        {
+            // One lie, and no other fault: what a single copy can notice is promised for a single place.
+            var faults = lies.Below(3) switch
+            {
+                0 => new DiskFaults { Flip = 0.02, Budget = 1 },
+                1 => new DiskFaults { LostWrite = 0.02, Budget = 1 },
+                _ => new DiskFaults { Misdirect = 0.02, Budget = 1 },
+            };
+            _world.In(
+                lies.Between(TimeSpan.Zero, plan.Length),
+                () => store.Disk.Faults = _isHealed ? DiskFaults.None : faults);
+        }
+        else
+        {
+            store.Disk.Faults = new DiskFaults
+            {
+                SyncError = failing ? 0.0003 : 0,
+                WriteError = failing ? 0.0001 : 0,
+                Stall = slow ? 0.002 : 0,
+                StallTime = TimeSpan.FromSeconds(3),
+            };
         }
 
-        var store = new SimulatedFasterStore(world);
-        store.Disk.Faults = new DiskFaults
-        {
-            SyncError = failing ? 0.0003 : 0,
-            WriteError = failing ? 0.0001 : 0,
-            Stall = slow ? 0.002 : 0,
-            StallTime = TimeSpan.FromSeconds(3),
-        };
-        sometimes.Saw(Corner.EmbeddedJournalUsed);
+        _sometimes.Saw(Corner.EmbeddedJournalUsed);
         return store;
+    }
+
+    private SimulatedRedisStore RedisOf(SimPlan plan)
+    {
+        bool slow = plan.Has(Faults.SlowDisk);
+        bool failing = plan.Has(Faults.FailingDisk);
+        var dice = _world.Stream("redis.plan");
+        var lease = TimeSpan.FromSeconds(dice.Pick(1, 3, 5, 10));
+        var store = new SimulatedRedisStore(_world)
+        {
+            Configure = options => options.LeaseDuration = lease,
+            FoundOwned = () => _sometimes.Saw(Corner.RedisWasOwned),
+        };
+        store.Server.Sometimes = name =>
+        {
+            Corner? corner = name switch
+            {
+                "redis: a command is lost" => Corner.RedisCommandLost,
+                "redis: an answer is lost" => Corner.RedisAnswerLost,
+                "redis: a command is late" => Corner.RedisCommandLate,
+                "redis: a command is refused" => Corner.RedisRefused,
+                "redis: the server is killed" => Corner.RedisKilled,
+                "redis: the power fails" => Corner.RedisLostPower,
+                _ => null,
+            };
+            if (corner is { } seen)
+            {
+                _sometimes.Saw(seen);
+            }
+        };
+        store.Server.Faults = new RedisFaults
+        {
+            LoseCommand = failing ? 0.0003 : 0,
+            LoseAnswer = failing ? 0.0005 : 0,
+            Refuse = failing ? 0.0005 : 0,
+            KillServer = failing ? 0.0002 : 0,
+            CutPower = failing ? 0.0002 : 0,
+            Delay = slow ? 0.001 : 0,
+        };
+        if (failing)
+        {
+            store.Trouble(_world, plan.Trouble);
+        }
+
+        if (plan.Has(Faults.FailOver))
+        {
+            // Soon after an append: a replica lags by milliseconds.
+            _world.In(dice.Between(TimeSpan.Zero, plan.Length), () => store.Server.NextAppend = () => _world.In(
+                dice.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(40)), () => FailOver(store)));
+        }
+
+        _sometimes.Saw(Corner.RedisJournalUsed);
+        return store;
+    }
+
+    /// <summary>Whoever wrote what the replica lacks notices, and acknowledges nothing more; whoever starts afterwards
+    /// takes what is there, a beginning of what was.</summary>
+    private void FailOver(SimulatedRedisStore store)
+    {
+        if (_isHealed)
+        {
+            return;
+        }
+
+        _sometimes.Saw(Corner.RedisFailedOver);
+        var lost = store.FailOver(_inquest.AckedSequence, _engine.Epoch);
+        if (lost.Ownership)
+        {
+            // The take-over itself is undone: the former owner, should it still live, is the owner once more.
+            _sometimes.Saw(Corner.RedisFailOverLostOwnership);
+            _inquest.EndEarly();
+        }
+        else if (lost.Frames)
+        {
+            _sometimes.Saw(Corner.RedisFailOverLostAcknowledged);
+            _engine.LosePast();
+            _world.In(TimeSpan.FromSeconds(30), _engine.Crash);
+        }
     }
 
     private SimResult Run()
@@ -116,11 +241,12 @@ internal sealed class SimRun
         _chaos.Start();
         Go(_plan.Length);
         var simulated = _world.Elapsed;
-        if (_inquest.Finding is null)
+        if (_inquest is { Finding: null, IsOver: false })
         {
             EndWell();
         }
 
+        Conclude();
         _hashes.Add(_world.Hash);
         return new SimResult(
             _inquest.Finding,
@@ -136,7 +262,7 @@ internal sealed class SimRun
     /// for.</summary>
     private void Go(TimeSpan until, Func<bool>? isDone = null)
     {
-        while (_inquest.Finding is null && isDone?.Invoke() != true && _world.Step(until))
+        while (_inquest is { Finding: null, IsOver: false } && isDone?.Invoke() != true && _world.Step(until))
         {
             _engine.AfterEvent();
             _world.Note(_world.Elapsed.Ticks);
@@ -160,6 +286,7 @@ internal sealed class SimRun
     private void EndWell()
     {
         _clients.IsQuiet = true;
+        _isHealed = true;
         _storage.Heal();
         _chaos.End();
         _workers.ForEach(static worker => worker.IsHonest = true);
@@ -173,16 +300,24 @@ internal sealed class SimRun
         }
 
         Go(soon, () => _engine.IsUp && _engine.Life!.Witness.Model.Live == 0);
-        if (_inquest.Finding is null && !_engine.IsUp)
+        if (_storage is SimulatedRedisStore redis && _engine.IsUp)
+        {
+            // Signs of life every second, for days, would be all that is simulated.
+            redis.Configure = static options => options.LeaseDuration = TimeSpan.FromMinutes(10);
+            _engine.Crash();
+            Go(_world.Elapsed + TimeSpan.FromMinutes(1), () => _engine.IsUp);
+        }
+
+        if (_inquest is { Finding: null, IsOver: false } && !_engine.IsUp)
         {
             _inquest.Fail("V5", "Five minutes after the last fault the engine is not up.");
         }
 
-        if (_inquest.Finding is null)
+        if (_inquest is { Finding: null, IsOver: false })
         {
             var bound = Bound(_engine.Life!.Witness.Model);
             Go(_world.Elapsed + bound, () => _engine.IsUp && _engine.Life!.Witness.Model.Live == 0);
-            if (_inquest.Finding is null && _engine.Life?.Witness.Model is { Live: > 0 } model)
+            if (_inquest is { Finding: null, IsOver: false } && _engine.Life?.Witness.Model is { Live: > 0 } model)
             {
                 var stuck = model.Jobs.Values.First(job => !job.State.IsFinal);
                 _inquest.Fail("V2",
@@ -191,7 +326,7 @@ internal sealed class SimRun
             }
         }
 
-        if (_inquest.Finding is null)
+        if (_inquest is { Finding: null, IsOver: false })
         {
             // Idle: nothing but what is to be forgotten, once each, may wake it.
             long wakes = _engine.Wakes;
@@ -203,14 +338,36 @@ internal sealed class SimRun
             }
         }
 
-        if (_inquest.Finding is null)
+        if (_inquest is { Finding: null, IsOver: false })
         {
             // One more life, on the whole journal: the same state again.
             _engine.Life!.Witness.CheckEverything();
+            int lives = _engine.Lives;
             _engine.Crash();
-            Go(_world.Elapsed + TimeSpan.FromMinutes(1));
+            Go(_world.Elapsed + TimeSpan.FromMinutes(11), () => _engine.Lives > lives && _engine.IsUp);
+            if (_inquest is { Finding: null, IsOver: false } && !_engine.IsUp)
+            {
+                _inquest.Fail("V5", "The last life of all does not come up.");
+            }
         }
     }
+
+    /// <summary>What became of a lie, when nothing is wrong with that.</summary>
+    private void Conclude()
+    {
+        if (_storage is SimulatedFasterStore { Doubts: not StoreDoubts.None } && _inquest.Finding is null)
+        {
+            if (_inquest.Excuse is not null)
+            {
+                _sometimes.Saw(Corner.LieCostTheLastCommit);
+            }
+            else if (!_inquest.IsOver)
+            {
+                _sometimes.Saw(Corner.LieMadeNoDifference);
+            }
+        }
+    }
+
 
     /// <summary>How long what is left may take at most: days of allowances, time-outs, and every run one after the
     /// other.</summary>

@@ -57,7 +57,7 @@ public sealed class RedisJournal : ILeasedJournal
         _keys = new JournalKeys(_options.Namespace);
         _mark = new HighMark(_keys);
         _side = new SideConnection(ConnectAsync, _options, _keys, time, _logger);
-        _snapshots = new SnapshotStore(_side, _keys, _logger);
+        _snapshots = new SnapshotStore(_side, _keys, _options.NewGuid, _logger);
         _pages = new LogPages(_side, _keys);
     }
 

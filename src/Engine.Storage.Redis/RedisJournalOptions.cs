@@ -63,6 +63,10 @@ public sealed class RedisJournalOptions
     /// which has one thread only.</summary>
     internal bool RunsInline { get; set; }
 
+    /// <summary>Makes the nonces of owners and drafts, and the id of a new journal: from dice, in a
+    /// simulation.</summary>
+    internal Func<Guid> NewGuid { get; set; } = Guid.NewGuid;
+
     /// <summary>How what is awaited goes on. Callers go on on threads of their own as a rule: a session's has the next
     /// answers to look at.</summary>
     internal TaskCreationOptions Continuations =>

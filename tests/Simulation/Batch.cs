@@ -9,17 +9,27 @@ internal static class Batch
     private const string Variable = "ENGINE_SIM_SEED";
 
     /// <summary>Seeds that stay for ever, each for what it reached or found.</summary>
-    internal static readonly (ulong Seed, Preset Preset)[] Fixed =
+    internal static readonly (ulong Seed, Preset Preset, StorageKind? Storage)[] Fixed =
     [
         // An id that was sent again after its job had been forgotten.
-        (0x5, Preset.Mixed), (0x4, Preset.RedisHell), (0x4, Preset.ClockHell), (0xa, Preset.ZombieHell),
-        (0xa, Preset.Midnight), (0x4, Preset.Flood),
+        (0x5, Preset.Mixed, null), (0x4, Preset.RedisHell, StorageKind.List), (0x4, Preset.ClockHell, null),
+        (0xa, Preset.ZombieHell, null), (0xa, Preset.Midnight, null), (0x4, Preset.Flood, null),
 
         // Two appends that ended at one instant, the later one first.
-        (0xac480da9bd, Preset.RedisHell),
+        (0xac480da9bd, Preset.RedisHell, StorageKind.List),
 
         // A superseded owner with nothing to write, and claims that waited with it.
-        (0x1, Preset.ZombieHell), (0x10, Preset.ZombieHell),
+        (0x1, Preset.ZombieHell, null), (0x10, Preset.ZombieHell, null),
+
+        // Settings that changed while the next owner waited for the lease to end.
+        (0x9, Preset.RedisHell, null), (0x13, Preset.RedisHell, null),
+
+        // Timers of processes that are dead, which went on ringing.
+        (0x11, Preset.RedisHell, null),
+
+        // A misdirected write refused, a flipped bit and a lost write without consequences, a lost last commit.
+        (0x6, Preset.DiskHell, null), (0xa, Preset.DiskHell, null), (0x1b, Preset.DiskHell, null),
+        (0x22, Preset.DiskHell, null),
     ];
 
     /// <summary>Where the fresh seeds begin: another day, other seeds; printed, and set by a variable to see them

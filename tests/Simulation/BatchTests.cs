@@ -8,15 +8,24 @@ namespace Engine.Tests;
 /// <summary>Hundreds of virtual hours of the real engine, with every fault and every check.</summary>
 public sealed class BatchTests(ITestOutputHelper output)
 {
-    private const int FreshSeeds = 500;
+    private const int MinHours = 500;
+
+    // A few end early: an engine that refuses what a lying disk left has told its story.
+    private const int FreshSeeds = 520;
 
     [Fact]
     public void Every_promise_is_kept_over_500_hours_and_every_corner_is_reached()
     {
-        var orders = Batch.Fixed.Select(one => new SimOrder { Seed = one.Seed, Preset = one.Preset })
+        var orders = Batch.Fixed.Select(one => new SimOrder
+        {
+            Seed = one.Seed,
+            Preset = one.Preset,
+            Storage = one.Storage,
+        })
             .Concat(Enumerable.Range(0, FreshSeeds).Select(Batch.Nth))
             .ToList();
         var sometimes = new Sometimes();
+        var failures = new List<string>();
         var simulated = TimeSpan.Zero;
         long events = 0;
         long stale = 0;
@@ -27,10 +36,12 @@ public sealed class BatchTests(ITestOutputHelper output)
             var result = SimRun.Run(order.ToPlan(), sometimes);
             if (result.Finding is not null)
             {
-                string failure = Report.Failure(order, result.Finding);
-                string smaller = Report.Smaller(Shrinker.Shrink(order, result.Finding));
-                Console.WriteLine($"{failure}\n{smaller}");
-                Assert.Fail($"{failure}\n{smaller}");
+                // The others still have something to tell; the first is made smaller.
+                failures.Add(Report.Failure(order, result.Finding));
+                if (failures.Count == 1)
+                {
+                    failures.Add(Report.Smaller(Shrinker.Shrink(order, result.Finding)));
+                }
             }
 
             simulated += result.Simulated;
@@ -45,7 +56,9 @@ public sealed class BatchTests(ITestOutputHelper output)
         Say($"simulated_seeds {orders.Count}");
         Say($"hours_per_second {simulated.TotalHours / seconds:0.0}");
         Say($"simulated_events {events}, engine lives {lives}, stale words refused {stale}, accepted 0");
-        Assert.True(simulated.TotalHours >= FreshSeeds, $"Only {simulated.TotalHours} hours were simulated.");
+        failures.ForEach(Console.WriteLine);
+        Assert.True(failures.Count == 0, string.Join('\n', failures));
+        Assert.True(simulated.TotalHours >= MinHours, $"Only {simulated.TotalHours} hours were simulated.");
         Assert.True(!sometimes.Never.Any(),
             $"Corners that no seed reached, so that nothing is said about them: {string.Join(", ", sometimes.Never)}.");
     }

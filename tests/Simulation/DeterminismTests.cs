@@ -11,7 +11,16 @@ public sealed class DeterminismTests
     [Fact]
     public void Twenty_seeds_run_twice_tell_the_same_story_at_every_thousandth_step()
     {
-        var orders = Enumerable.Range(0, 20).Select(i => Batch.Nth(i) with { Seed = (ulong)(1000 + i) }).ToList();
+        var orders = Enumerable.Range(0, 20).Select(i => Batch.Nth(i) with
+        {
+            Seed = (ulong)(1000 + i),
+            Storage = (i % 5) switch
+            {
+                2 => StorageKind.Redis,
+                4 => StorageKind.Disk,
+                _ => null,
+            },
+        }).ToList();
         var first = orders.ConvertAll(static order => SimRun.Run(order.ToPlan()));
         var second = new SimResult[orders.Count];
 

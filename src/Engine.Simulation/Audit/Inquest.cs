@@ -16,6 +16,7 @@ internal sealed class Inquest(World world, Sometimes sometimes)
 {
     private readonly List<JobEvent> _events = [];
     private readonly List<long> _instants = [];
+    private long _ackedAt;
     private readonly List<(uint Checksum, long Events, long InstantMs)> _frames = [];
 
     internal World World { get; } = world;
@@ -39,6 +40,18 @@ internal sealed class Inquest(World world, Sometimes sometimes)
     /// <summary>The last frame that an append acknowledged.</summary>
     internal long AckedSequence { get; private set; }
 
+    /// <summary>The last frame that a journal with a single copy can prove it had: acknowledged before the last commit,
+    /// or recorded since.</summary>
+    internal long ProvenSequence { get; private set; }
+
+    /// <summary>Why what callers were told is no longer held against the engine, or null: storage lost what it had
+    /// promised to keep, in a way that no journal on it can undo.</summary>
+    internal string? Excuse { get; private set; }
+
+    /// <summary>The story ends here, without a finding: the engine has refused to go on, or its past was
+    /// excused.</summary>
+    internal bool IsOver { get; private set; }
+
     /// <summary>Events in frames up to it.</summary>
     internal long DurableEvents => AckedSequence == 0 ? 0 : _frames[(int)AckedSequence - 1].Events;
 
@@ -47,8 +60,13 @@ internal sealed class Inquest(World world, Sometimes sometimes)
 
     internal long LastSequence => _frames.Count;
 
-    internal void Fail(string invariant, string message) =>
-        Finding ??= new Finding(invariant, message.ReplaceLineEndings(" "), World.Steps, World.Elapsed);
+    internal void Fail(string invariant, string message)
+    {
+        if (!IsOver)
+        {
+            Finding ??= new Finding(invariant, message.ReplaceLineEndings(" "), World.Steps, World.Elapsed);
+        }
+    }
 
     internal void Decided(in JobEvent e, long instantMs)
     {
@@ -67,11 +85,35 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         _frames.Add((checksum, events, instantMs));
     }
 
-    internal void Acknowledged(long sequence) => AckedSequence = Math.Max(AckedSequence, sequence);
+    internal void Acknowledged(long sequence)
+    {
+        if (_ackedAt != World.Steps)
+        {
+            // A commit is answered in one event.
+            (_ackedAt, ProvenSequence) = (World.Steps, AckedSequence);
+        }
+
+        AckedSequence = Math.Max(AckedSequence, sequence);
+    }
+
+    /// <summary>The journal has recorded that it is durable up to a frame.</summary>
+    internal void Proven(long sequence) => ProvenSequence = Math.Max(ProvenSequence, sequence);
+
+    internal void EndEarly() => IsOver = true;
 
     /// <summary>A life begins: what it finds is compared with what was written (D1, D2).</summary>
-    internal void Found(long lastSequence, uint lastChecksum)
+    /// <param name="lastSequence">The last frame that it finds.</param>
+    /// <param name="lastChecksum">Its checksum.</param>
+    /// <param name="kept">The frame before which the journal must not end: the last acknowledged one, unless the
+    /// storage lost more than any journal on it could notice.</param>
+    internal void Found(long lastSequence, uint lastChecksum, long kept)
     {
+        if (lastSequence < AckedSequence && lastSequence >= kept)
+        {
+            Excuse = $"frames up to {AckedSequence} were acknowledged, the storage kept those up to {lastSequence}";
+            AckedSequence = lastSequence;
+        }
+
         if (lastSequence < AckedSequence)
         {
             Fail("D1", $"Frames up to {AckedSequence} were acknowledged; the journal ends with frame {lastSequence}.");
@@ -105,7 +147,7 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         int events = (int)EventsHandedOver;
         _events.RemoveRange(events, _events.Count - events);
         _instants.RemoveRange(events, _instants.Count - events);
-        AckedSequence = lastSequence;
+        AckedSequence = ProvenSequence = lastSequence;
     }
 
     internal void FoundFrame(long sequence, uint checksum)

@@ -7,7 +7,7 @@ namespace Engine.Simulation.Cli;
 internal sealed record SimOrder
 {
     private static readonly HashSet<string> Valued =
-        ["--seed", "--hours", "--count", "--preset", "--without", "--tenants", "--workers", "--bug"];
+        ["--seed", "--hours", "--count", "--preset", "--without", "--tenants", "--workers", "--storage", "--bug"];
 
     internal ulong Seed { get; init; } = 1;
 
@@ -23,9 +23,14 @@ internal sealed record SimOrder
 
     internal int? Workers { get; init; }
 
+    /// <summary>What keeps the journal, if not what the seed draws.</summary>
+    internal StorageKind? Storage { get; init; }
+
     internal PlantedBug Bug { get; init; }
 
     internal bool Trace { get; init; }
+
+    internal bool Corners { get; init; }
 
     internal bool Shrinks { get; init; } = true;
 
@@ -37,6 +42,7 @@ internal sealed record SimOrder
             Faults = plan.Faults & ~Without,
             Tenants = Tenants ?? plan.Tenants,
             Workers = Workers ?? plan.Workers,
+            Storage = Storage ?? plan.Storage,
             Bug = Bug,
         };
     }
@@ -50,6 +56,7 @@ internal sealed record SimOrder
             order = name switch
             {
                 "--trace" => order with { Trace = true },
+                "--corners" => order with { Corners = true },
                 "--no-shrink" => order with { Shrinks = false },
                 _ when !Valued.Contains(name) => throw new FormatException($"There is no option '{name}'."),
                 _ when i + 1 == args.Length => throw new FormatException($"{name} needs a value."),
@@ -70,6 +77,7 @@ internal sealed record SimOrder
             : $" --without {Without.ToString().Replace(" ", "", StringComparison.Ordinal)}";
         text += Tenants is null ? "" : string.Create(CultureInfo.InvariantCulture, $" --tenants {Tenants}");
         text += Workers is null ? "" : string.Create(CultureInfo.InvariantCulture, $" --workers {Workers}");
+        text += Storage is null ? "" : $" --storage {Storage.ToString()!.ToLowerInvariant()}";
         return text + (Bug == PlantedBug.None ? "" : $" --bug {Bug}");
     }
 
@@ -85,6 +93,7 @@ internal sealed record SimOrder
             "--workers" when Count(value, out int workers) => this with { Workers = workers },
             "--preset" when Named<Preset>(value, out var preset) => this with { Preset = preset },
             "--without" when Named<Faults>(value, out var faults) => this with { Without = faults },
+            "--storage" when Named<StorageKind>(value, out var storage) => this with { Storage = storage },
             "--bug" when Named<PlantedBug>(value, out var bug) => this with { Bug = bug },
             _ => throw new FormatException($"{name} cannot be '{value}'."),
         };

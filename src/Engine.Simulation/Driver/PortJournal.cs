@@ -77,6 +77,11 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
     {
         await MayCrashAsync().ConfigureAwait(false);
         await inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken).ConfigureAwait(false);
+        if (!life.Witness.IsSuperseded)
+        {
+            inquest.Proven(sequence);
+        }
+
         await MayCrashAsync().ConfigureAwait(false);
     }
 
@@ -93,7 +98,16 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
         await MayCrashAsync().ConfigureAwait(false);
     }
 
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        long acknowledged = inquest.AckedSequence;
+        bool isOwner = !life.Witness.IsSuperseded && !HasFailed && life.Epoch > 0;
+        await inner.DisposeAsync().ConfigureAwait(false);
+        if (isOwner)
+        {
+            inquest.Proven(acknowledged);
+        }
+    }
 
     private async ValueTask<AppendResult> AwaitAsync(long sequence, ValueTask<AppendResult> append, bool wasSuperseded)
     {
@@ -112,6 +126,10 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
         else if (wasSuperseded)
         {
             inquest.Fail("D7", $"Frame {sequence} of a superseded owner was accepted.");
+        }
+        else if (life.HasLostItsPast)
+        {
+            inquest.Fail("F12", $"Frame {sequence} was acknowledged behind frames that a fail-over had lost.");
         }
         else if (HasFailed)
         {

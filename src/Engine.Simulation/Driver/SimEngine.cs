@@ -2,6 +2,8 @@ using Engine.Core.Rules;
 using Engine.Hosting;
 using Engine.Runtime;
 using Engine.Simulation.Audit;
+using Engine.Simulation.Storage;
+using Engine.Simulation.Storage.Faster;
 using Engine.Storage;
 
 namespace Engine.Simulation.Driver;
@@ -32,7 +34,11 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
     internal int SnapshotBytes { get; set; }
 
     /// <summary>The storage may be in trouble, and say so.</summary>
-    internal bool MayRefuse { get; set; }
+    internal bool MayRefuse
+    {
+        get => field || storage.Doubts != StoreDoubts.None;
+        set;
+    }
 
     /// <summary>How long it takes until a dead engine is started again, at most.</summary>
     internal TimeSpan Downtime { get; set; } = TimeSpan.FromSeconds(5);
@@ -46,8 +52,14 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
 
     internal int Lives { get; private set; }
 
+    /// <summary>The newest epoch of all.</summary>
+    internal long Epoch { get; private set; }
+
     /// <summary>Times that the loop woke up by the clock.</summary>
     internal long Wakes { get; private set; }
+
+    /// <summary>Called when a journal was refused as damaged, and may have been.</summary>
+    internal Action? Refused { get; set; }
 
     /// <summary>Called when the engine takes calls again.</summary>
     internal Action? CameUp { get; set; }
@@ -104,6 +116,7 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
         }
 
         life.IsPaused = true;
+        storage.Pause(life.Stored);
         _zombie = life;
         Life = null;
         Start();
@@ -112,6 +125,7 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
             if (!life.IsDead)
             {
                 life.Resume();
+                storage.Resume(life.Stored);
             }
         });
 
@@ -122,8 +136,20 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
             {
                 _zombie = null;
                 End(life);
+                storage.Kill(life.Stored);
             }
         });
+    }
+
+    /// <summary>The storage has lost what the lives that run were told it had: they must say nothing more of
+    /// it.</summary>
+    internal void LosePast()
+    {
+        foreach (var life in new[] { Life, _zombie })
+        {
+            // One that still waits for the ownership was told nothing.
+            life?.HasLostItsPast = life.Epoch > 0;
+        }
     }
 
     internal void StopGracefully(TimeSpan deadline)
@@ -155,19 +181,30 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
 
     internal void Acquired(Life life, JournalOwnership ownership)
     {
-        Inquest.Found(ownership.LastSequence, ownership.LastChecksum);
+        Inquest.Found(
+            ownership.LastSequence,
+            ownership.LastChecksum,
+            storage.KeepsAtLeast(Inquest.AckedSequence, Inquest.ProvenSequence));
         if (Inquest.Finding is not null)
         {
             throw new JournalDamagedException("The simulation has found what it was looking for.");
         }
 
         _zombie?.Witness.Supersede();
+        Epoch = ownership.Epoch;
+        Options = life.Options;
         life.Witness.Begin(Inquest.Retell(Options), ownership.Epoch);
     }
 
     internal void Started(Life life)
     {
         _failedStarts = 0;
+        if (Inquest.Excuse is not null)
+        {
+            // What is there is a beginning of what was, and the state it gives is sound. Callers know of more.
+            Inquest.EndEarly();
+        }
+
         if (ReferenceEquals(life, Life))
         {
             CameUp?.Invoke();
@@ -180,6 +217,12 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
         if (failure is not null && !life.HasFailed)
         {
             Inquest.Fail("C", $"The loop failed by itself: {failure.Message}");
+        }
+
+        if (failure is JournalException && life.Stored is SimulatedJournal && life.Loop!.Failure!.Message.Contains(
+            "of trying", StringComparison.Ordinal))
+        {
+            Inquest.Sometimes.Saw(Corner.RedisAwayTooLong);
         }
 
         bool wasZombie = ReferenceEquals(life, _zombie);
@@ -467,6 +510,16 @@ internal sealed class SimEngine(World world, ISimStorage storage, Inquest inques
         try
         {
             await start.ConfigureAwait(false);
+        }
+        catch (JournalDamagedException exception) when (!life.IsDead)
+        {
+            if ((storage.Doubts & StoreDoubts.MayRefuse) != 0)
+            {
+                Refused?.Invoke();
+                Inquest.EndEarly();
+            }
+
+            Inquest.Fail("F8", $"A sound journal was refused: {exception.Message}");
         }
         catch (Exception exception) when (exception is IOException or Core.InvariantViolationException)
         {

@@ -8,7 +8,7 @@ namespace Engine.Storage.Redis.Owning;
 internal sealed class Acquisition(
     RedisJournalOptions options, JournalKeys keys, HighMark mark, string server, TimeProvider time)
 {
-    private readonly Guid _nonce = Guid.NewGuid();
+    private readonly Guid _nonce = options.NewGuid();
 
     private string NonceText => _nonce.ToString("N");
 
@@ -61,7 +61,7 @@ internal sealed class Acquisition(
                 throw Locked(stored);
             }
 
-            string id = stored?.Id ?? Guid.NewGuid().ToString("N");
+            string id = stored?.Id ?? options.NewGuid().ToString("N");
             long epoch = (stored?.Epoch ?? 0) + 1;
             var answer = await connection.EvaluateAsync(
                 JournalScripts.Acquire,

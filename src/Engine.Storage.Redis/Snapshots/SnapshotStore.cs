@@ -7,7 +7,7 @@ namespace Engine.Storage.Redis.Snapshots;
 /// <summary>Keeps the two newest snapshots, each in parts under a key of its own.</summary>
 /// <remarks>A snapshot is written to the place that neither of them has, read back and compared, and only then does one
 /// script make it the newest. A crash in between leaves a place with parts that nothing points to.</remarks>
-internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, ILogger logger)
+internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<Guid> newGuid, ILogger logger)
 {
     private string _verified = "";
 
@@ -29,7 +29,7 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, ILogg
             return;
         }
 
-        byte[][] head = [.. record.Arguments, RedisText.Of(Guid.NewGuid().ToString("N"))];
+        byte[][] head = [.. record.Arguments, RedisText.Of(newGuid().ToString("N"))];
         await RunAsync(JournalScripts.BeginSnapshot, slot, head, record, cancellationToken).ConfigureAwait(false);
         for (int part = 0; part < descriptor.Parts; part++)
         {

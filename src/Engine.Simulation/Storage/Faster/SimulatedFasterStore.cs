@@ -66,5 +66,13 @@ internal sealed class SimulatedFasterStore : ISimStorage
     }
 
     /// <inheritdoc/>
+    public StoreDoubts Doubts => Disk.Doubts;
+
+    /// <inheritdoc/>
+    /// <remarks>A lie about the newest commit looks like a torn tail: no single copy can know better.</remarks>
+    public long KeepsAtLeast(long acknowledged, long proven) =>
+        (Doubts & StoreDoubts.MayLoseTail) != 0 ? proven : acknowledged;
+
+    /// <inheritdoc/>
     public void Heal() => Disk.Faults = DiskFaults.None;
 }

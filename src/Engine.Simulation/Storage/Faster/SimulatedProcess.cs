@@ -5,10 +5,15 @@ namespace Engine.Simulation.Storage.Faster;
 /// <summary>A process that owns, or wants to own, a journal: it can die between any two of its calls.</summary>
 internal sealed class SimulatedProcess(Timeline timeline, DirectoryLocks locks)
 {
+    private readonly Queue<Action> _due = new();
     private string? _locked;
 
     /// <summary>Whether it lives. What it left under way when it died is never completed.</summary>
     internal bool IsAlive { get; private set; } = true;
+
+    /// <summary>Whether it stands still, as one does that was stopped by a signal: what falls due waits for
+    /// it.</summary>
+    internal bool IsPaused { get; private set; }
 
     /// <summary>Ends it: its locks are free.</summary>
     internal void Die()
@@ -40,13 +45,36 @@ internal sealed class SimulatedProcess(Timeline timeline, DirectoryLocks locks)
     /// <summary>Plans what happens in this process, should it live by then.</summary>
     internal void At(long instant, Action what) => timeline.At(
         instant,
-        () =>
+        () => Do(what));
+
+    /// <summary>Does something in this process: now, when it goes on, or never if it is dead by then.</summary>
+    internal void Do(Action what)
+    {
+        if (!IsAlive)
         {
-            if (IsAlive)
-            {
-                what();
-            }
-        });
+            return;
+        }
+
+        if (IsPaused)
+        {
+            _due.Enqueue(what);
+        }
+        else
+        {
+            what();
+        }
+    }
+
+    internal void Pause() => IsPaused = true;
+
+    internal void Resume()
+    {
+        IsPaused = false;
+        while (IsAlive && !IsPaused && _due.TryDequeue(out var what))
+        {
+            what();
+        }
+    }
 
     internal void ThrowIfDead()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engine.Simulation.Storage.Disk;
 
 namespace Engine.Simulation.Storage.Redis;
@@ -22,6 +23,7 @@ internal sealed class SimRedis
     private RedisData _durable = new();
     private RedisData _replica = new();
     private long _busyUntil;
+    private long _guids;
     private long _upFrom;
 
     /// <param name="timeline">The world's; without a world nothing takes time, and nothing fails.</param>
@@ -38,8 +40,15 @@ internal sealed class SimRedis
 
     internal Action<string>? Sometimes { get; set; }
 
+    /// <summary>Called once, when the next frames have been appended.</summary>
+    internal Action? NextAppend { get; set; }
+
     /// <summary>What a client sees.</summary>
     internal RedisData Data { get; private set; } = new();
+
+    /// <summary>Where a journal ended on the replica that took over last, and its epoch there.</summary>
+    internal (long Sequence, long Epoch) Survived(string meta) =>
+        (Number(_replica, meta, "sequence"), Number(_replica, meta, "epoch"));
 
     /// <summary>Connections of an earlier life are broken.</summary>
     internal int Life { get; private set; }
@@ -57,6 +66,9 @@ internal sealed class SimRedis
     internal Timeline Timeline => _timeline;
 
     internal RandomStream? Random => _random;
+
+    /// <summary>A number that nobody else on this server gets.</summary>
+    internal Guid NewGuid() => new((int)++_guids, 0, 0, [0, 0, 0, 0, 0, 0, 0, 2]);
 
     /// <summary>Carries a script out; when its answer leaves.</summary>
     internal (string[] Answer, long At) Run(string script, string[] keys, string[] arguments)
@@ -81,6 +93,12 @@ internal sealed class SimRedis
         var write = new Write(script, keys, arguments, now, written, durable);
         _log.Enqueue(write);
         _toReplica.Enqueue(write);
+        if (script == "append" && NextAppend is { } next)
+        {
+            NextAppend = null;
+            next();
+        }
+
         return (answer, _busyUntil);
     }
 
@@ -112,11 +130,7 @@ internal sealed class SimRedis
     /// <summary>The replica takes over as it is.</summary>
     internal void FailOver()
     {
-        while (_toReplica.TryPeek(out var next) && next.Written + ReplicaLag.Ticks <= _timeline.WorldNow)
-        {
-            Apply(_replica, _toReplica.Dequeue());
-        }
-
+        Replicate();
         if (_toReplica.Count > 0)
         {
             Sometimes?.Invoke("redis: a fail-over lost writes");
@@ -146,6 +160,9 @@ internal sealed class SimRedis
         };
     }
 
+    private static long Number(RedisData data, string meta, string field) =>
+        long.TryParse(data.Get(meta, field), CultureInfo.InvariantCulture, out long number) ? number : 0;
+
     private static void Apply(RedisData data, Write write)
     {
         try
@@ -163,6 +180,16 @@ internal sealed class SimRedis
         while (_log.TryPeek(out var next) && next.Durable <= _timeline.WorldNow)
         {
             Apply(_durable, _log.Dequeue());
+        }
+
+        Replicate();
+    }
+
+    private void Replicate()
+    {
+        while (_toReplica.TryPeek(out var next) && next.Written + ReplicaLag.Ticks <= _timeline.WorldNow)
+        {
+            Apply(_replica, _toReplica.Dequeue());
         }
     }
 

@@ -11,9 +11,13 @@ namespace Engine.Simulation.Storage.Redis;
 /// does.</remarks>
 internal sealed class SimulatedRedisStore : ISimStorage
 {
+    private const string Meta = "{engine}:meta";
+
     private readonly DirectoryLocks _locks = new();
     private readonly TimeProvider _time;
-    private SimulatedProcess? _process;
+    private bool _isHealed;
+    private long _survived = long.MaxValue;
+    private readonly List<(IJournal Journal, SimulatedProcess Process)> _processes = [];
 
     /// <summary>A new, empty server in a world.</summary>
     /// <param name="world">Whose time commands take, and whose dice fall: the stream "redis".</param>
@@ -35,28 +39,34 @@ internal sealed class SimulatedRedisStore : ISimStorage
     /// <summary>Changes how the next journal is set up.</summary>
     internal Action<RedisJournalOptions>? Configure { get; set; }
 
+    /// <summary>Called when a process finds the journal owned.</summary>
+    internal Action? FoundOwned { get; set; }
+
     /// <inheritdoc/>
     public IJournal Open()
     {
-        _process?.Die();
-        var process = _process = new SimulatedProcess(Server.Timeline, _locks);
+        var process = new SimulatedProcess(Server.Timeline, _locks);
         var options = new RedisJournalOptions
         {
             Connection = "simulated:6379",
             RunsInline = true,
+            NewGuid = Server.NewGuid,
             Durability = Server.Sync == RedisSync.Always ? Durability.Synced : Durability.Logged,
         };
         Configure?.Invoke(options);
         var time = new ProcessTime(_time, process);
         var connector = new SimRedisConnector(Server, process, options.CommandTimeout);
         var journal = new RedisJournal(options, connector, time, null);
-        return new SimulatedJournal(new PatientJournal(journal, time), process);
+        var opened = new SimulatedJournal(new PatientJournal(journal, time, () => FoundOwned?.Invoke()), process);
+        _processes.Add((opened, process));
+        return opened;
     }
 
     /// <inheritdoc/>
     public void Crash(CrashKind kind)
     {
-        _process?.Die();
+        _processes.ForEach(static opened => opened.Process.Die());
+        _processes.Clear();
         if (kind == CrashKind.PowerCut)
         {
             Server.CutPower();
@@ -64,7 +74,74 @@ internal sealed class SimulatedRedisStore : ISimStorage
     }
 
     /// <inheritdoc/>
-    public void Heal() => Server.Faults = RedisFaults.None;
+    public void Pause(IJournal journal) => Of(journal)?.Pause();
+
+    /// <inheritdoc/>
+    public void Resume(IJournal journal) => Of(journal)?.Resume();
+
+    /// <inheritdoc/>
+    public void Kill(IJournal journal)
+    {
+        Of(journal)?.Die();
+        _processes.RemoveAll(opened => ReferenceEquals(opened.Journal, journal));
+    }
+
+    /// <inheritdoc/>
+    public StoreDoubts Doubts => Server.Doubts;
+
+    /// <inheritdoc/>
+    /// <remarks>What a replica lacked when it took over, and not a frame more.</remarks>
+    public long KeepsAtLeast(long acknowledged, long proven) => Math.Min(acknowledged, _survived);
+
+    /// <inheritdoc/>
+    public void Heal()
+    {
+        _isHealed = true;
+        Server.Faults = RedisFaults.None;
+    }
+
+    /// <summary>From now on the server is now and then away, or refuses everything, for longer than one command may
+    /// take, sometimes longer than the journal waits.</summary>
+    internal void Trouble(World world, TimeSpan mean)
+    {
+        var dice = world.Stream("redis.trouble");
+        Plan();
+
+        void Plan() => world.In(dice.Between(TimeSpan.FromTicks(1), mean * 2), () =>
+        {
+            if (_isHealed)
+            {
+                return;
+            }
+
+            var usual = Server.Faults;
+            Server.Faults = usual with { Refuse = 1 };
+            world.In(dice.Between(TimeSpan.FromMilliseconds(50), dice.Pick(1, 10, 25) * TimeSpan.FromSeconds(1)), () =>
+            {
+                if (!_isHealed)
+                {
+                    Server.Faults = usual;
+                    Plan();
+                }
+            });
+        });
+    }
+
+    /// <summary>The server is lost, and a replica that lags takes over. Returns what it lacks of what was acknowledged:
+    /// frames, and the newest ownership.</summary>
+    /// <param name="acknowledged">The last frame that was acknowledged.</param>
+    /// <param name="epoch">The newest epoch that an owner was told.</param>
+    internal (bool Frames, bool Ownership) FailOver(long acknowledged, long epoch)
+    {
+        Server.FailOver();
+        var survived = Server.Survived(Meta);
+        bool losesFrames = survived.Sequence < acknowledged;
+        _survived = losesFrames ? survived.Sequence : _survived;
+        return (losesFrames, survived.Epoch < epoch);
+    }
+
+    private SimulatedProcess? Of(IJournal journal) =>
+        _processes.Find(opened => ReferenceEquals(opened.Journal, journal)).Process;
 
     /// <summary>The world's clocks as a process has them: its timers die with it.</summary>
     private sealed class ProcessTime(TimeProvider time, SimulatedProcess process) : TimeProvider
@@ -75,24 +152,33 @@ internal sealed class SimulatedRedisStore : ISimStorage
 
         public override DateTimeOffset GetUtcNow() => time.GetUtcNow();
 
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            time.CreateTimer(
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            ITimer? timer = null;
+            timer = time.CreateTimer(
                 value =>
                 {
                     if (process.IsAlive)
                     {
-                        callback(value);
+                        process.Do(() => callback(value));
+                    }
+                    else
+                    {
+                        // Or the world would go on ringing for the dead.
+                        timer!.Dispose();
                     }
                 },
                 state,
                 dueTime,
                 period);
+            return timer;
+        }
     }
 
     /// <summary>Waits for the ownership as long as it takes.</summary>
-    private sealed class PatientJournal(IJournal journal, TimeProvider time) : IJournal
+    private sealed class PatientJournal(IJournal journal, TimeProvider time, Action foundOwned) : IJournal
     {
-        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+        private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
         public Durability Durability => journal.Durability;
 
@@ -106,6 +192,7 @@ internal sealed class SimulatedRedisStore : ISimStorage
                 }
                 catch (JournalLockedException)
                 {
+                    foundOwned();
                     await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
                 }
             }
