@@ -24,6 +24,10 @@ internal sealed class Job : HeapNode
     internal long EntrySequence;
 
     internal OrderKey Key;
+
+    /// <summary>The key of <see cref="NextInLane"/>, so that a lane moves on without a look at a job that is far
+    /// away.</summary>
+    internal OrderKey NextKeyInLane;
     internal Instant SubmittedAt;
     internal Instant EnteredAt;
 
@@ -85,7 +89,7 @@ internal sealed class Job : HeapNode
         Payload = default;
         Details = null;
         Sequence = EntrySequence = RunEpoch = LastEventId = 0;
-        Key = default;
+        Key = NextKeyInLane = default;
         SubmittedAt = EnteredAt = DueAt = StartedAt = RunStartedAt = FinishedAt = default;
         ChargedDay = Runs = IterationsUsed = IterationsGranted = LastGrant = 0;
         DeferredOnDay = NeverDeferred;

@@ -47,7 +47,7 @@ public sealed class ReplayProperties(ITestOutputHelper output)
         string[] derived =
         [
             "Key", "IsOverdue", "HeapIndex", "Holds", "Previous", "Next", "PreviousInLane", "NextInLane",
-            "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
+            "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
         ];
         var fields = typeof(Job).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
             .Where(field => !derived.Contains(field.Name))

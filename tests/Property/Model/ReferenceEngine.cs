@@ -84,8 +84,8 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
     /// <summary>The end of a batch, before work is handed out: what is due happens.</summary>
     internal void Settle()
     {
-        // Whoever looks a second late (or a quarter of a lease) stood still, and gives the workers as much time, at most
-        // a lease (F7).
+        // Whoever looks a second late (or a quarter of a lease) stood still, and gives the workers as much time,
+        // at most a lease (F7).
         long leaseMs = (long)Options.LeaseDuration.TotalMilliseconds;
         long firstEnd = OpenRuns.Select(job => job.LeaseEndsMs).DefaultIfEmpty(long.MaxValue).Min();
         long late = MonotonicMs - Math.Max(firstEnd, Math.Max(NothingExpiresBeforeMs, _lastLookMs));

@@ -51,7 +51,7 @@ internal sealed class LaneQueue
         }
         else if (_lastKey < key)
         {
-            last.NextInLane = job;
+            (last.NextInLane, last.NextKeyInLane) = (job, key);
             job.PreviousInLane = last;
         }
         else
@@ -77,11 +77,11 @@ internal sealed class LaneQueue
         if (previous is null)
         {
             Invariant.Holds(ReferenceEquals(_first, job));
-            (_first, _firstKey) = (next, next?.Key ?? default);
+            (_first, _firstKey) = (next, job.NextKeyInLane);
         }
         else
         {
-            previous.NextInLane = next;
+            (previous.NextInLane, previous.NextKeyInLane) = (next, job.NextKeyInLane);
         }
 
         if (next is null)
@@ -95,6 +95,7 @@ internal sealed class LaneQueue
         }
 
         job.PreviousInLane = job.NextInLane = null;
+        job.NextKeyInLane = default;
         _length--;
     }
 }
