@@ -59,6 +59,11 @@ internal static class InspectCommand
                 throw new UsageException($"--from must be 1 or more; found {from}.");
             }
 
+            if (parsed.GetValue(To) < from)
+            {
+                throw new UsageException($"--to must be --from or more; found {parsed.GetValue(To)}, and --from is {from}.");
+            }
+
             return RunAsync(stop => Inspect(
                 Find(parsed.GetRequiredValue(Directory)), from, parsed.GetValue(To), job, parsed.GetValue(Payloads), stop));
         });

@@ -140,6 +140,7 @@ public sealed class JournalCommandTests : IClassFixture<JournalCommandTests.Fini
     [InlineData(ExitCode.Usage, "own directory", "backup", "data", "--to", "data/journal/copy")]
     [InlineData(ExitCode.Usage, "--job must be", "inspect", "data", "--job", "nonsense")]
     [InlineData(ExitCode.Usage, "--from must be", "inspect", "data", "--from", "0")]
+    [InlineData(ExitCode.Usage, "--to must be --from or more; found 2", "inspect", "data", "--from", "3", "--to", "2")]
     [InlineData(ExitCode.Usage, "--at must be", "repair", "data", "--at", "-1")]
     public async Task What_cannot_be_done_ends_with_its_code_and_says_why(int code, string part, params string[] words)
     {
