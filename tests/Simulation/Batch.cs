@@ -30,6 +30,9 @@ internal static class Batch
         // A misdirected write refused, a flipped bit and a lost write without consequences, a lost last commit.
         (0x6, Preset.DiskHell, null), (0xa, Preset.DiskHell, null), (0x1b, Preset.DiskHell, null),
         (0x22, Preset.DiskHell, null),
+
+        // A misdirected write that took its own commit and the one before it.
+        (0x76ff, Preset.DiskHell, null), (0x770f, Preset.DiskHell, null),
     ];
 
     /// <summary>Where the fresh seeds begin: another day, other seeds; printed, and set by a variable to see them
