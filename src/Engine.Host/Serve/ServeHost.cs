@@ -31,7 +31,12 @@ internal static class ServeHost
                 ApplicationName = typeof(ServeHost).Assembly.GetName().Name,
             });
         builder.Configuration.AddConfiguration(configuration);
-        builder.Logging.AddConfiguration(configuration.GetSection("Logging")).AddSimpleConsole();
+
+        // A start that fails is told by us, in a sentence; the host would tell it too, with a stack trace.
+        builder.Logging
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
+            .AddConfiguration(configuration.GetSection("Logging"))
+            .AddSimpleConsole();
         ConfigureKestrel(builder, settings);
 
         builder.Services.AddRoutingCore();
