@@ -16,6 +16,9 @@ internal enum Bug
 
     /// <summary>The names of new files are not synced.</summary>
     NeverSyncsNames = 3,
+
+    /// <summary>An append whose answer was lost counts as one that worked.</summary>
+    TrustsLostAnswers = 4,
 }
 
 /// <summary>The operating system's calls as somebody might have got them wrong.</summary>

@@ -5,11 +5,13 @@ namespace Engine.Tests.Crash.Child;
 
 /// <summary>The journal as the child's engine sees it: with a point to stop at inside the replay, and, when a test plants
 /// that bug, with acknowledgements that come before the append.</summary>
-internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter? archive, int acknowledgeEarlyMs) : IJournal
+internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter? archive, int acknowledgeEarlyMs)
+    : ILeasedJournal
 {
     internal const string Replaying = "Replaying";
     internal const string Replayed = "Replayed";
 
+    private readonly TaskCompletionSource<AppendResult> _never = new();
     private readonly Lock _gate = new();
     private Task _late = Task.CompletedTask;
 
@@ -17,6 +19,11 @@ internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter?
     internal long Epoch { get; private set; }
 
     public Durability Durability => inner.Durability;
+
+    public bool HoldsLease => inner is not ILeasedJournal { HoldsLease: false };
+
+    /// <summary>What is owned by a lock on files is owned for as long as the process lives.</summary>
+    public Task<AppendResult> OwnershipEnded => (inner as ILeasedJournal)?.OwnershipEnded ?? _never.Task;
 
     public async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
     {

@@ -57,6 +57,9 @@ internal sealed record ChildOptions
     /// <summary>Where the journal is, when it is not in <see cref="Directory"/>; "" when it is.</summary>
     internal string JournalRoot { get; init; } = "";
 
+    /// <summary>Where the Redis is that has the journal; "" when files have it.</summary>
+    internal string RedisAddress { get; init; } = "";
+
     /// <summary>Runs of remote workers that earlier children left open: their late completions must be refused.</summary>
     internal IReadOnlyList<RunLease> Zombies { get; init; } = [];
 
@@ -83,6 +86,7 @@ internal sealed record ChildOptions
         yield return LeaseMs.ToString(CultureInfo.InvariantCulture);
         yield return SnapshotBytes.ToString(CultureInfo.InvariantCulture);
         yield return JournalRoot;
+        yield return RedisAddress;
         yield return string.Join(',', Zombies.Select(zombie => string.Create(
             CultureInfo.InvariantCulture, $"{zombie.JobId}/{zombie.Run}/{zombie.Epoch}")));
     }
@@ -102,7 +106,8 @@ internal sealed record ChildOptions
         LeaseMs = int.Parse(arguments[11], CultureInfo.InvariantCulture),
         SnapshotBytes = int.Parse(arguments[12], CultureInfo.InvariantCulture),
         JournalRoot = arguments[13],
-        Zombies = [.. arguments[14].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ParseLease)],
+        RedisAddress = arguments[14],
+        Zombies = [.. arguments[15].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ParseLease)],
     };
 
     private static RunLease ParseLease(string text)

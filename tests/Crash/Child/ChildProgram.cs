@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Tests.Crash.Child;
 
-/// <summary>The process that is killed: an engine on the embedded journal, as a host would run it, under load.</summary>
+/// <summary>The process that is killed: an engine on the embedded journal, or on one in Redis, as a host would run it,
+/// under load.</summary>
 internal static class ChildProgram
 {
     internal const int SegmentSizeBytes = 64 * 1024;
@@ -31,9 +32,16 @@ internal static class ChildProgram
     {
         try
         {
-            while (!await ServeAsync(options, ledger, control))
+            while (await ServeAsync(options, ledger, control) is { } locked)
             {
                 ledger.Write("locked");
+                if (locked.RetryAfter is { } leaseLeft)
+                {
+                    // As a standby does: the lease of the dead one ends by itself.
+                    await Task.Delay(leaseLeft);
+                    continue;
+                }
+
                 if (options.Mode != ChildMode.Contend)
                 {
                     return 0;
@@ -53,8 +61,9 @@ internal static class ChildProgram
         }
     }
 
-    /// <summary>Runs an engine from start to stop; false when another process owns the directory.</summary>
-    private static async Task<bool> ServeAsync(ChildOptions options, Ledger ledger, ChildControl control)
+    /// <summary>Runs an engine from start to stop. Not null when another process owns the journal.</summary>
+    private static async Task<JournalLockedException?> ServeAsync(
+        ChildOptions options, Ledger ledger, ChildControl control)
     {
         var time = new ShiftedTime(options.ClockMs);
         var pauses = new Pauses(options.Pause, options.PauseAt, control.Go, point => ledger.Write("at", point));
@@ -78,9 +87,9 @@ internal static class ChildProgram
                 ledger.Write("up", journal.Epoch);
                 await WorkAsync(options, ledger, control.Stop, engine, workers, load, feed);
             }
-            catch (JournalLockedException)
+            catch (JournalLockedException locked)
             {
-                return false;
+                return locked;
             }
             catch (Exception error) when (options.Mode == ChildMode.Endure && error is EngineStoppedException or IOException)
             {
@@ -95,7 +104,7 @@ internal static class ChildProgram
             }
         }
 
-        return true;
+        return null;
     }
 
     private static async Task WorkAsync(
@@ -137,8 +146,13 @@ internal static class ChildProgram
     private static string Reasons(Exception? error) =>
         error is null ? "" : $"{error.Message} {Reasons(error.InnerException)}";
 
-    private static FasterJournal OpenJournal(ChildOptions options, Pauses pauses)
+    private static IJournal OpenJournal(ChildOptions options, Pauses pauses)
     {
+        if (options.RedisAddress.Length > 0)
+        {
+            return ChildRedis.Open(options.RedisAddress, options.Bug);
+        }
+
         var settings = new FasterJournalOptions
         {
             Directory = options.JournalDirectory,

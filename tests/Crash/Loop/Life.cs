@@ -3,6 +3,7 @@ using Engine.Storage.Faster;
 using Engine.Storage.Faster.Platform;
 using Engine.Tests.Crash.Checks;
 using Engine.Tests.Crash.Child;
+using Engine.Tests.Crash.Rigs;
 
 namespace Engine.Tests.Crash.Loop;
 
@@ -23,6 +24,7 @@ internal sealed class Life : IDisposable
     private long _clockMs;
     private long _replayed;
     private bool _keep;
+    private (TaskCompletionSource? Reached, int Answers) _awaited;
 
     /// <param name="seed">Fixes requests, kills and clocks.</param>
     /// <param name="tally">Told what was met.</param>
@@ -57,6 +59,9 @@ internal sealed class Life : IDisposable
 
     /// <summary>How much the journal grows before a snapshot is taken, in bytes; 0 for never.</summary>
     internal int SnapshotBytes { get; init; }
+
+    /// <summary>The Redis that has the journal; null when files have it.</summary>
+    internal RedisPlace? Redis { get; init; }
 
     /// <summary>Kills <paramref name="cycles"/> times, then lets everything be worked off.</summary>
     internal async Task RunAsync(int cycles)
@@ -186,6 +191,7 @@ internal sealed class Life : IDisposable
         LeaseMs = LeaseMs,
         SnapshotBytes = SnapshotBytes,
         JournalRoot = _journalRoot,
+        RedisAddress = Redis?.ChildAddress ?? "",
         Zombies = [.. Book?.Unfinished().TakeLast(4) ?? []],
     };
 
@@ -229,7 +235,7 @@ internal sealed class Life : IDisposable
                 Book.NumberOf.TryGetValue(id, out int n) && Workload.Request(_seed, n).IdempotencyKey is not null,
         };
         await using var journal = OpenJournal();
-        var (begin, beginChecksum) = BeginOf(Options().JournalDirectory);
+        var (begin, beginChecksum) = Redis is null ? BeginOf(Options().JournalDirectory) : await Redis.BeginAsync();
         _archive.ReadOn();
         foreach (var frame in _archive.UpTo(begin, beginChecksum))
         {
@@ -289,12 +295,30 @@ internal sealed class Life : IDisposable
         return file.Read() is { } superblock ? (superblock.Begin.Sequence, superblock.Begin.Checksum) : default;
     }
 
-    internal FasterJournal OpenJournal() => new(new FasterJournalOptions
+    internal IJournal OpenJournal() => Redis is not null ? Redis.Open() : new FasterJournal(new FasterJournalOptions
     {
         Directory = Options().JournalDirectory,
         SegmentSizeBytes = ChildProgram.SegmentSizeBytes,
         Durability = Durability,
     });
+
+    /// <summary>Returns when so many submissions more were answered; false when the child ended before, or the time is
+    /// up.</summary>
+    internal async Task<bool> AdvanceAsync(EngineUnderTest child, int answers)
+    {
+        Task reached;
+        lock (_bookGate)
+        {
+            var awaited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _awaited = (awaited, answers);
+            reached = awaited.Task;
+        }
+
+        using var guard = new CancellationTokenSource();
+        await Task.WhenAny(reached, child.Exited, Task.Delay(Guards.Start, guard.Token));
+        await guard.CancelAsync();
+        return reached.IsCompleted;
+    }
 
     /// <summary>How many submissions were answered so far.</summary>
     internal int Answered
@@ -336,8 +360,7 @@ internal sealed class Life : IDisposable
     /// <summary>An engine in this process asks for everything once more: each key gives its job, each owner sees it.</summary>
     private async Task AskAgainAsync(JournalModel model)
     {
-        await using var engine = new JobEngine(Workload.Options(snapshotBytes: SnapshotBytes), OpenJournal(), new ShiftedTime(_clockMs));
-        await engine.StartAsync();
+        await using var engine = await StartHereAsync();
         foreach (var (n, (_, answers)) in Book.Submissions)
         {
             var first = answers.FirstOrDefault(answer => answer.IsAccepted);
@@ -361,12 +384,36 @@ internal sealed class Life : IDisposable
         }
     }
 
+    private async Task<JobEngine> StartHereAsync()
+    {
+        for (bool again = false; ; again = true)
+        {
+            var options = Workload.Options(snapshotBytes: SnapshotBytes);
+            var engine = new JobEngine(options, OpenJournal(), new ShiftedTime(_clockMs));
+            try
+            {
+                await engine.StartAsync();
+                return engine;
+            }
+            catch (JournalLockedException locked) when (!again && locked.RetryAfter is not null)
+            {
+                // The network lost what gave the ownership back: it ends with its lease.
+                await engine.DisposeAsync();
+                await Task.Delay(locked.RetryAfter.Value);
+            }
+        }
+    }
+
     private void Note(string line)
     {
         // Several children of one life may speak at once.
         lock (_bookGate)
         {
             Book.Note(line);
+            if (_awaited.Answers > 0 && line.StartsWith("got ", StringComparison.Ordinal) && --_awaited.Answers == 0)
+            {
+                _awaited.Reached!.SetResult();
+            }
         }
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Engine.Storage;
 using Engine.Tests.Crash.Checks;
 using Engine.Tests.Crash.Rigs;
+using Engine.Tests.Redis;
 
 namespace Engine.Tests.Crash.Loop;
 
@@ -19,7 +20,7 @@ internal static class LoopCommand
     internal const string Kills = "cycles";
 
     private const string Usage =
-        "usage: dotnet run -c Release --project tests/Crash -- [--cycles N] [--seed S] [--rig kill|power|eio|all]";
+        "usage: dotnet run -c Release --project tests/Crash -- [--cycles N] [--seed S] [--rig kill|power|eio|redis|all]";
 
     /// <summary>Runs lives until <paramref name="cycles"/> kills are made, and notes what they broke.</summary>
     internal static async Task RunAsync(ulong seed, int cycles, Findings findings, Action<string> say)
@@ -71,7 +72,7 @@ internal static class LoopCommand
         }
 
         if (arguments.Length % 2 != 0 || given.Count > 3
-            || given["--rig"] is not ("kill" or "power" or "eio" or "all")
+            || given["--rig"] is not ("kill" or "power" or "eio" or "redis" or "all")
             || !int.TryParse(given["--cycles"], CultureInfo.InvariantCulture, out int cycles)
             || !ulong.TryParse(given["--seed"], CultureInfo.InvariantCulture, out ulong seed))
         {
@@ -80,14 +81,14 @@ internal static class LoopCommand
         }
 
         bool ok = true;
-        foreach (var (rig, name, counter, run) in Rigs(seed, cycles))
+        foreach (var (rig, name, counter, missing, run) in Rigs(seed, cycles))
         {
             if (given["--rig"] != "all" && given["--rig"] != rig)
             {
                 continue;
             }
 
-            if (name != "kills" && Volume.Missing is { } reason)
+            if (missing is { } reason)
             {
                 Console.WriteLine($"SKIP {name}: {reason}");
                 continue;
@@ -107,10 +108,12 @@ internal static class LoopCommand
         return ok ? 0 : 1;
     }
 
-    private static IEnumerable<(string Rig, string Name, string Counter, Func<Findings, Task> Run)> Rigs(ulong seed, int cycles) =>
+    private static IEnumerable<(string Rig, string Name, string Counter, string? Missing, Func<Findings, Task> Run)>
+        Rigs(ulong seed, int cycles) =>
     [
-        ("kill", "kills", Kills, findings => RunAsync(seed, cycles, findings, Console.WriteLine)),
-        ("power", "power_cuts", PowerCutRig.Cuts, findings => PowerCutRig.RunAsync(seed, cycles, findings)),
-        ("eio", "dead_disks", DeadDiskRig.Deaths, findings => DeadDiskRig.RunAsync(seed, cycles, findings)),
+        ("kill", "kills", Kills, null, found => RunAsync(seed, cycles, found, Console.WriteLine)),
+        ("power", "power_cuts", PowerCutRig.Cuts, Volume.Missing, found => PowerCutRig.RunAsync(seed, cycles, found)),
+        ("eio", "dead_disks", DeadDiskRig.Deaths, Volume.Missing, found => DeadDiskRig.RunAsync(seed, cycles, found)),
+        ("redis", "redis_kills", RedisRig.Kills, RedisServer.Missing, found => RedisRig.RunAsync(seed, cycles, found)),
     ];
 }

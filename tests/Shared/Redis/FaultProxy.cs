@@ -21,6 +21,12 @@ internal enum Fault
     /// <summary>The server gets the piece; nothing moves on this connection any more, and nobody is told.</summary>
     HalfOpen,
 
+    /// <summary>The server gets this piece and those that follow; no answer comes through any more.</summary>
+    Unheard,
+
+    /// <summary>The piece is late by some milliseconds, and so is what follows on this connection.</summary>
+    Delay,
+
     /// <summary>Nothing moves on this connection until <see cref="FaultProxy.LetGo"/>; the piece goes out
     /// then.</summary>
     Hold,
@@ -29,6 +35,8 @@ internal enum Fault
 /// <summary>Stands between a client and a server on loopback and does to their connections what networks do.</summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
+    private static readonly TimeSpan Lateness = TimeSpan.FromMilliseconds(40);
+
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
@@ -148,17 +156,25 @@ internal sealed class FaultProxy : IAsyncDisposable
                     return;
                 case Fault.CutAfterSend:
                     // The client loses its answer at once, and the server has all the time to carry it out.
-                    mute.SetResult();
+                    mute.TrySetResult();
                     client.Close();
                     await to.WriteAsync(buffer.AsMemory(0, length), ends);
                     server.Client.Shutdown(SocketShutdown.Send);
                     await DrainAsync(to, buffer, ends);
                     return;
                 case Fault.HalfOpen:
-                    mute.SetResult();
+                    mute.TrySetResult();
                     await to.WriteAsync(buffer.AsMemory(0, length), ends);
                     await Task.Delay(Timeout.Infinite, ends);
                     return;
+                case Fault.Unheard:
+                    mute.TrySetResult();
+                    await to.WriteAsync(buffer.AsMemory(0, length), ends);
+                    break;
+                case Fault.Delay:
+                    await Task.Delay(Lateness, ends);
+                    await to.WriteAsync(buffer.AsMemory(0, length), ends);
+                    break;
                 case Fault.Hold:
                     await _held.Task.WaitAsync(ends);
                     await to.WriteAsync(buffer.AsMemory(0, length), ends);
