@@ -11,11 +11,25 @@ namespace Engine.Host.Processes;
 /// <param name="root">The program, when it has been started.</param>
 internal sealed class ProcessTree(string token, ProcessEntry? root)
 {
+    private const int Looks = 3;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan MaxKillTime = TimeSpan.FromSeconds(5);
 
     /// <summary>The living processes of the run.</summary>
     internal List<ProcessEntry> Find()
+    {
+        // The list of processes is no picture of one instant: who forks and dies while it is read may be missed with
+        // what he made. Missed by every look, there is nobody.
+        List<ProcessEntry> found = [];
+        for (int i = 0; i < Looks && found.Count == 0; i++)
+        {
+            found = Look();
+        }
+
+        return found;
+    }
+
+    private List<ProcessEntry> Look()
     {
         var all = ProcessTable.Snapshot();
         var own = all.Find(entry => entry.Pid == Environment.ProcessId);
