@@ -2,7 +2,6 @@ using Engine.Core.Rules;
 using Engine.Hosting;
 using Engine.Runtime;
 using Engine.Simulation.Audit;
-using Engine.Storage;
 
 namespace Engine.Simulation.Driver;
 

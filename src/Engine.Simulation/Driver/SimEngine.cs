@@ -1,4 +1,3 @@
-using Engine.Runtime;
 using Engine.Simulation.Audit;
 using Engine.Simulation.Storage;
 using Engine.Simulation.Storage.Faster;
