@@ -1,4 +1,5 @@
 using Engine.Core.Rules;
+using Engine.Runtime;
 using Engine.Storage;
 
 namespace Engine.Tests.Runtime;
@@ -59,6 +60,15 @@ public sealed class StallTests
 
         await StateAsync(engine, lease);
         Assert.Equal(JobState.Queued, await StateAsync(engine, lease));
+    }
+
+    [Fact]
+    public void Who_looks_often_does_not_stand_still_however_old_a_lease_is()
+    {
+        // A full batch leaves ended leases to the next look.
+        var stalls = new Stalls(nowMs: 0);
+
+        Assert.All([1_000L, 1_900L, 2_800L], now => Assert.Equal(0, stalls.Look(now, firstDeadlineMs: 900, leaseMs: 60_000)));
     }
 
     private static Task<JobState> StateAsync(SteppedEngine engine, RunLease lease) =>
