@@ -190,22 +190,29 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     /// <returns>Null when there is no such job. Dispose it to stop watching.</returns>
     public ValueTask<JobWatch?> WatchAsync(
         JobId jobId, string? userId = null, long? afterEventId = null, CancellationToken cancellationToken = default) =>
-        AskAsync(
-            loop =>
-            {
-                if (View(loop, jobId, userId) is not { } view)
+        KeepAsync(
+            AskAsync(
+                loop =>
                 {
-                    return null;
-                }
+                    if (View(loop, jobId, userId) is not { } view)
+                    {
+                        return null;
+                    }
 
-                var watcher = loop.Feed.Watch(view, afterEventId, out bool mustResync);
-                return new JobWatch(this, watcher, view, mustResync);
-            },
+                    var watcher = loop.Feed.Watch(view, afterEventId, out bool mustResync);
+                    return new JobWatch(this, watcher, view, mustResync);
+                },
+                CancellationToken.None),
+            static watch => watch?.Dispose(),
             cancellationToken);
 
     /// <summary>Watches every job of every user from now on: for operators and live displays.</summary>
     public ValueTask<UpdateFeed> WatchAllAsync(CancellationToken cancellationToken = default) =>
-        AskAsync(loop => new UpdateFeed(this, loop.Feed.WatchAll(loop.Core.State.LastEventId)), cancellationToken);
+        KeepAsync(
+            AskAsync(
+                loop => new UpdateFeed(this, loop.Feed.WatchAll(loop.Core.State.LastEventId)), CancellationToken.None),
+            static feed => feed.Dispose(),
+            cancellationToken);
 
     /// <summary>Changes tiers, resources, job types and the global cap while running. Raised limits take effect at once;
     /// under lowered ones running work ends in its own time (A9).</summary>
@@ -246,13 +253,13 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
 
     /// <summary>Waits for work: answers with the best runs for these types as soon as there is one, at most
     /// <see cref="ClaimRequest.MaxRuns"/>; empty when the engine stops.</summary>
-    /// <remarks>A claim that is given up by its token may still be handed runs, which then wait for their lease to end:
-    /// a worker that stops for good stops the engine or lets its last claim come back first.</remarks>
+    /// <remarks>A claim that is given up by its token takes nothing: runs that were already on their way to it go back to
+    /// their place, without having been worked on.</remarks>
     public ValueTask<IReadOnlyList<ClaimedRun>> ClaimAsync(
         ClaimRequest request, CancellationToken cancellationToken = default)
     {
         RequestRules.CheckClaim(request);
-        return SendAsync(
+        return ClaimAsync(
             new ClaimOperation([.. request.Types.Distinct()], request.MaxRuns, waits: true), cancellationToken);
     }
 
@@ -262,7 +269,7 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
         ClaimRequest request, CancellationToken cancellationToken = default)
     {
         RequestRules.CheckClaim(request);
-        return SendAsync(
+        return ClaimAsync(
             new ClaimOperation([.. request.Types.Distinct()], request.MaxRuns, waits: false), cancellationToken);
     }
 

@@ -18,6 +18,9 @@ internal sealed class LiveFeed
     private long _forgottenUpTo;
     private bool _isClosed;
 
+    /// <summary>How many watch.</summary>
+    internal int WatcherCount => _all.Count + _byJob.Values.Sum(watchers => watchers.Count);
+
     /// <summary>Events up to this one were never in the ring: they are older than this process.</summary>
     internal void StartAfter(long eventId) => _forgottenUpTo = _lastPublishedId = eventId;
 

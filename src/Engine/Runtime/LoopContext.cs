@@ -12,6 +12,20 @@ internal sealed class LoopContext(EngineCore core, LiveFeed feed)
     /// <summary>Claims that wait for work, the oldest first.</summary>
     internal List<ClaimOperation> PendingClaims { get; } = [];
 
+    /// <summary>Answers a claim that still waits with nothing; nothing was decided for it. Returns whether it
+    /// waited.</summary>
+    internal bool Withdraw(ClaimOperation claim)
+    {
+        bool waited = PendingClaims.Remove(claim);
+        if (waited)
+        {
+            claim.Release();
+            claim.Publish();
+        }
+
+        return waited;
+    }
+
     /// <summary>Runs of the life before that lost their worker, and how many of their jobs will run again.</summary>
     internal int LostRuns;
 

@@ -244,6 +244,45 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public async Task A_claim_that_is_given_up_while_it_waits_takes_no_run()
+    {
+        await using var engine = await TestEngine.StartAsync();
+        using var enough = new CancellationTokenSource();
+        var claim = engine.Engine.ClaimAsync(new ClaimRequest { Types = ["work"] }, enough.Token).AsTask();
+        await engine.Engine.GetQueueAsync();
+
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => claim);
+        var id = await engine.SubmitQueuedAsync();
+
+        Assert.Equal((JobState.Queued, 0), StateAndRuns(await engine.ViewAsync(id)));
+        Assert.Equal(id, (await engine.ClaimOneAsync()).Lease.JobId);
+    }
+
+    [Fact]
+    public async Task A_run_that_comes_when_its_claim_was_given_up_goes_back_to_its_place()
+    {
+        // Otherwise it waits for its lease to end, and a job that this happens to often enough fails.
+        var journal = new GatedJournal();
+        await using var engine = await TestEngine.StartAsync(journal: journal);
+        var id = await engine.SubmitQueuedAsync();
+        using var watch = await engine.Engine.WatchAsync(id);
+        journal.Shut();
+        using var enough = new CancellationTokenSource();
+        var claim = engine.Engine.ClaimAsync(new ClaimRequest { Types = ["work"] }, enough.Token).AsTask();
+        await journal.WaitForHeldAsync(1);
+
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => claim);
+        journal.Open();
+
+        var started = await Updates.NextAsync(watch!);
+        var givenBack = await Updates.NextAsync(watch!);
+        Assert.Equal((JobState.Running, JobState.Queued), (started.State, givenBack.State));
+        Assert.Equal((JobState.Queued, 1), StateAndRuns(await engine.ViewAsync(id)));
+    }
+
+    [Fact]
     public async Task A_claim_that_names_nothing_or_too_much_is_the_callers_mistake()
     {
         await using var engine = await TestEngine.StartAsync();
@@ -263,4 +302,6 @@ public sealed class LeaseTests
         await engine.SubmitQueuedAsync();
         Assert.Single(await engine.ClaimNowAsync(1, "work", "work"));
     }
+
+    private static (JobState State, int Runs) StateAndRuns(JobView view) => (view.State, view.Runs);
 }

@@ -213,6 +213,33 @@ public sealed class WatchTests
     }
 
     [Fact]
+    public async Task A_watch_that_is_given_up_before_it_began_leaves_nothing_behind()
+    {
+        // A browser that reloads does so again and again, and the engine would feed watchers that nobody reads.
+        var journal = new GatedJournal();
+        await using var engine = await TestEngine.StartAsync(journal: journal);
+        var id = await engine.SubmitQueuedAsync();
+        journal.Shut();
+        var held = engine.SubmitAsync("other").AsTask();
+        await journal.WaitForHeldAsync(1);
+        using var gone = new CancellationTokenSource();
+        var watching = engine.Engine.WatchAsync(id, cancellationToken: gone.Token).AsTask();
+        var watchingAll = engine.Engine.WatchAllAsync(gone.Token).AsTask();
+
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watchingAll);
+        journal.Open();
+        await held;
+
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
+        while (await engine.Engine.AskAsync(static loop => loop.Feed.WatcherCount, guard.Token) > 0)
+        {
+            await Task.Yield();
+        }
+    }
+
+    [Fact]
     public async Task Iterations_cancellations_and_messages_are_told()
     {
         await using var engine = await TestEngine.StartAsync();
