@@ -21,6 +21,9 @@ internal sealed class WorkerPool : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<RunLease, ActiveRun> _active = new();
+
+    // Stops that found no run, with the heartbeat they came in: the news of a run may be overtaken by that of its end.
+    private readonly ConcurrentDictionary<RunLease, long> _early = new();
     private readonly Channel<bool> _freed = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly TimeSpan _beat;
@@ -28,6 +31,8 @@ internal sealed class WorkerPool : IAsyncDisposable
     private readonly ITimer _heartbeat;
     private Task _claiming = Task.CompletedTask;
     private int _count;
+    private long _beats;
+    private volatile bool _isClaiming;
     private volatile bool _isStopping;
 
     internal WorkerPool(
@@ -53,11 +58,15 @@ internal sealed class WorkerPool : IAsyncDisposable
     /// <summary>Handlers at work.</summary>
     internal int ActiveCount => Volatile.Read(ref _count);
 
+    /// <summary>Stops of runs that the pool has not heard of (yet).</summary>
+    internal int EarlyStops => _early.Count;
+
     /// <summary>Starts to claim. The engine has started.</summary>
     internal void Start()
     {
         if (_capacity > 0 && _handlers.Count > 0)
         {
+            _isClaiming = true;
             _heartbeat.Change(_beat, _beat);
             _claiming = Task.Run(ClaimAsync);
         }
@@ -125,6 +134,13 @@ internal sealed class WorkerPool : IAsyncDisposable
         _metrics.RunBegan();
         var active = new ActiveRun();
         _active[run.Lease] = active;
+
+        // Looked for after it can be found, and remembered before it is looked for again: one of the two sees the other.
+        if (_early.ContainsKey(run.Lease) && _early.TryRemove(run.Lease, out _))
+        {
+            Stop(run.Lease);
+        }
+
         active.Done = Task.Run(() => WorkAsync(run, active));
     }
 
@@ -167,10 +183,40 @@ internal sealed class WorkerPool : IAsyncDisposable
 
     private void Stop(RunLease lease)
     {
-        if (_active.TryGetValue(lease, out var active))
+        // Before it claims, no run is the pool's; and nothing would forget them.
+        if (!TryStop(lease) && _isClaiming)
+        {
+            _early[lease] = Volatile.Read(ref _beats);
+            if (TryStop(lease))
+            {
+                _early.TryRemove(lease, out _);
+            }
+        }
+    }
+
+    private bool TryStop(RunLease lease)
+    {
+        bool isActive = _active.TryGetValue(lease, out var active);
+        if (isActive)
         {
             // Off the loop's thread: what handlers registered on the token runs where it is cancelled.
-            ThreadPool.UnsafeQueueUserWorkItem(static active => active.TellToStop(), active, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static active => active.TellToStop(), active!, preferLocal: false);
+        }
+
+        return isActive;
+    }
+
+    /// <summary>Forgets stops that nobody came for: of runs that have ended, or are not the pool's.</summary>
+    private void ForgetEarlyStops()
+    {
+        long now = Interlocked.Increment(ref _beats);
+        foreach (var (lease, beat) in _early)
+        {
+            // One that has just come in may be of a run whose claim is still on its way.
+            if (beat < now - 1)
+            {
+                _early.TryRemove(lease, out _);
+            }
         }
     }
 
@@ -184,6 +230,7 @@ internal sealed class WorkerPool : IAsyncDisposable
 
     private async Task HeartbeatAsync()
     {
+        ForgetEarlyStops();
         try
         {
             var news = await _engine.HeartbeatAsync([.. _active.Keys]).ConfigureAwait(false);
