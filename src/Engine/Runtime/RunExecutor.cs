@@ -122,6 +122,8 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
 
     private async Task ReportAsync(ClaimedRun run, RunOutcome outcome, IRunLog log)
     {
+        // Before the end: whoever follows the log is told that there is no more as soon as the job has ended.
+        Note(outcome, log);
         var answer = await engine.EndRunAsync(run.Lease, outcome).ConfigureAwait(false);
         if (answer == LeaseAnswer.IllegalMove)
         {
@@ -129,9 +131,14 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
             string error = outcome is RunOutcome.Suspended
                 ? "The handler suspended although iterations were left."
                 : "The handler completed before the last stage of the pipeline.";
-            await engine.EndRunAsync(run.Lease, Failed(run, null, error, retryable: false)).ConfigureAwait(false);
+            var mistake = Failed(run, null, error, retryable: false);
+            Note(mistake, log);
+            await engine.EndRunAsync(run.Lease, mistake).ConfigureAwait(false);
         }
+    }
 
+    private static void Note(RunOutcome outcome, IRunLog log)
+    {
         if (outcome is RunOutcome.Failed failed)
         {
             log.Write("engine", $"Failed, debug id {failed.DebugId}: {failed.Error}");

@@ -250,6 +250,68 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
+    public async Task DA_16_a_stop_that_comes_before_the_pool_has_heard_of_the_run_still_reaches_its_handler()
+    {
+        // A job cancelled the moment it was claimed: the loop says stop while the claim's answer is on its way.
+        await using var host = await TestHost.StartAsync(async (context, token) =>
+        {
+            await Task.Delay(context.Run == 1 ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, token);
+            return JobOutcome.Done;
+        });
+        var id = JobId.New(host.Time);
+
+        host.Engine.StopRun!(new RunLease(id, 1, Epoch: 1));
+        await host.Engine.SubmitAsync(new JobRequest { Id = id, Type = "work", UserId = "u", Tier = "bootstrapper" });
+
+        Assert.Equal(2, (await host.WhenAsync(id, JobState.Completed)).Runs);
+    }
+
+    [Fact]
+    public async Task Stops_of_runs_that_are_not_the_pools_are_not_remembered_for_ever()
+    {
+        await using var host = await TestHost.StartAsync((_, _) => Task.FromResult(JobOutcome.Done));
+        for (int i = 0; i < 100; i++)
+        {
+            host.Engine.StopRun!(new RunLease(JobId.New(host.Time), 1, Epoch: 1));
+        }
+
+        int before = host.Pool.EarlyStops;
+        host.Time.Advance(TimeSpan.FromSeconds(60));
+
+        Assert.Equal((100, 0), (before, host.Pool.EarlyStops));
+    }
+
+    [Fact]
+    public async Task A_pool_that_claims_nothing_remembers_no_stops()
+    {
+        await using var host = await TestHost.StartAsync(
+            (_, _) => Task.FromResult(JobOutcome.Done), options => options.MaxConcurrentRuns = 0);
+
+        host.Engine.StopRun!(new RunLease(JobId.New(host.Time), 1, Epoch: 1));
+
+        Assert.Equal(0, host.Pool.EarlyStops);
+    }
+
+    [Fact]
+    public async Task DA_24_the_last_line_of_a_failed_run_is_in_its_log_before_its_job_has_ended()
+    {
+        // Whoever follows the log is told that there is no more as soon as the job has ended.
+        var states = new List<JobState>();
+        JobEngine? engine = null;
+        await using var host = await TestHost.StartAsync(
+            (_, _) => Task.FromResult<JobOutcome>(new JobOutcome.Failed("no such goal", Retryable: false)),
+            build: builder => builder.UseRunLogs(_ => new TestLogs
+            {
+                Written = (id, text) => states.Add(engine!.GetAsync(id).AsTask().GetAwaiter().GetResult()!.State),
+            }));
+        engine = host.Engine;
+
+        await host.WhenAsync(await host.SubmitAsync(), JobState.Failed);
+
+        Assert.Equal([JobState.Running], states);
+    }
+
+    [Fact]
     public async Task Forgotten_jobs_lose_their_logs()
     {
         var deleted = new TaskCompletionSource<JobId>(TaskCreationOptions.RunContinuationsAsynchronously);

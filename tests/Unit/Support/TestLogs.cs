@@ -11,8 +11,11 @@ internal sealed class TestLogs : IRunLogStore
 
     internal TaskCompletionSource<JobId>? Deleted { get; init; }
 
+    /// <summary>Told of every line.</summary>
+    internal Action<JobId, string>? Written { get; init; }
+
     public IRunLog Open(JobId jobId, int run) =>
-        FailsToOpen ? throw new IOException("no space left on device") : new Log(this);
+        FailsToOpen ? throw new IOException("no space left on device") : new Log(this, jobId);
 
     public ValueTask<RunLogPage> ReadAsync(
         JobId jobId, long? beforeId, int limit, CancellationToken cancellationToken = default) =>
@@ -33,11 +36,9 @@ internal sealed class TestLogs : IRunLogStore
         return ValueTask.CompletedTask;
     }
 
-    private sealed class Log(TestLogs owner) : IRunLog
+    private sealed class Log(TestLogs owner, JobId jobId) : IRunLog
     {
-        public void Write(string source, string text, string? phase = null)
-        {
-        }
+        public void Write(string source, string text, string? phase = null) => owner.Written?.Invoke(jobId, text);
 
         public ValueTask DisposeAsync() =>
             owner.FailsToClose ? throw new IOException("no space left on device") : ValueTask.CompletedTask;
