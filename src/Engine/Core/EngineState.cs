@@ -188,6 +188,11 @@ internal sealed class EngineState
         while (_idleUsers.TryPeek(out var idle) && idle.Day < Now.Day)
         {
             _idleUsers.Dequeue();
+            if (idle.User.NotedIdleOn == idle.Day)
+            {
+                idle.User.NotedIdleOn = UserAccount.NotNoted;
+            }
+
             if (idle.User.JobCount == 0 && idle.User.Answers is not { Count: > 0 }
                 && idle.User.Allowance.LastDay < Now.Day
                 && Knows(idle.User))
@@ -197,9 +202,22 @@ internal sealed class EngineState
         }
     }
 
-    internal void NoteIdle(UserAccount user) => NoteIdle(user, Math.Max(user.Allowance.LastDay, Now.Day));
+    /// <summary>Notes that a user has no job left. Once a day is enough, however often that happens where little is
+    /// kept.</summary>
+    internal void NoteIdle(UserAccount user)
+    {
+        int day = Math.Max(user.Allowance.LastDay, Now.Day);
+        if (user.NotedIdleOn != day)
+        {
+            NoteIdle(user, day);
+        }
+    }
 
-    internal void NoteIdle(UserAccount user, int day) => _idleUsers.Enqueue((user, day));
+    internal void NoteIdle(UserAccount user, int day)
+    {
+        user.NotedIdleOn = day;
+        _idleUsers.Enqueue((user, day));
+    }
 
     /// <summary>Whether the user is known now: of one that was forgotten and came back, only the new account
     /// is.</summary>

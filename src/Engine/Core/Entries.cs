@@ -80,6 +80,11 @@ internal sealed class UserAccount(string id, int number)
 
     internal int JobCount;
 
+    internal const int NotNoted = int.MinValue;
+
+    /// <summary>The day of its latest entry among the idle users, as long as that stands there.</summary>
+    internal int NotedIdleOn = NotNoted;
+
     /// <summary>Where its latest submissions went.</summary>
     internal RecentLanes Recent;
 

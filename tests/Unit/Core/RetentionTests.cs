@@ -120,6 +120,29 @@ public sealed class RetentionTests
     }
 
     [Fact]
+    public async Task A_user_without_jobs_is_noted_once_a_day_however_often_the_last_job_is_forgotten()
+    {
+        await using var engine = await TestEngine.StartAsync(options =>
+        {
+            SlotTests.NoDailyLimit(options);
+            options.RetentionCount = 0;
+        });
+        for (int i = 0; i < 50; i++)
+        {
+            await engine.Engine.CancelAsync(await engine.SubmitQueuedAsync());
+        }
+
+        int noted = await engine.Engine.AskAsync(static loop => loop.Core.State.IdleUsers.Count, CancellationToken.None);
+        await engine.PassAsync(TimeSpan.FromDays(2));
+        await engine.Engine.CancelAsync(await engine.SubmitQueuedAsync("other"));
+        await engine.PassAsync(TimeSpan.Zero);
+        bool isKnown = await engine.Engine.AskAsync(
+            static loop => loop.Core.State.Users.ContainsKey("u"), CancellationToken.None);
+
+        Assert.Equal((1, false), (noted, isKnown));
+    }
+
+    [Fact]
     public async Task A_forgotten_users_allowance_is_not()
     {
         // Submitting and cancelling after the start must not make a day endless, however little is kept.
