@@ -101,20 +101,22 @@ internal static class LogOpening
         return superblock;
     }
 
-    /// <summary>Makes the directory's own name durable: an owner that was killed while it made it may have left it in
-    /// the page cache only.</summary>
+    /// <summary>Makes the directory's own name durable, and those of all above it: an owner that was killed while it
+    /// made them may have left any of them in the page cache only.</summary>
     private static void SyncName(FileSystemCalls files, string directory)
     {
-        try
+        for (string? parent = Path.GetDirectoryName(directory);
+            !string.IsNullOrEmpty(parent);
+            parent = Path.GetDirectoryName(parent))
         {
-            if (Path.GetDirectoryName(directory) is { Length: > 0 } parent)
+            try
             {
                 files.SyncDirectory(parent);
             }
-        }
-        catch (IOException error) when (FileSystemCalls.IsNoAccess(error))
-        {
-            // Whoever may not open the parent has not made this directory; it was here before.
+            catch (IOException error) when (FileSystemCalls.CannotHoldNewNames(error))
+            {
+                // Nobody has made a name there a moment ago: who may not open it, or where nothing can be written.
+            }
         }
     }
 

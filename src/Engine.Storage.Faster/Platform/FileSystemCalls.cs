@@ -26,8 +26,9 @@ internal abstract class FileSystemCalls
     /// every byte that was written to it, synced or not.</summary>
     internal abstract Guid BootId { get; }
 
-    /// <summary>Whether <paramref name="error"/> says that this user may not do that: EACCES, EPERM.</summary>
-    internal static bool IsNoAccess(IOException error) => error.HResult is 13 or 1;
+    /// <summary>Whether an error of <see cref="SyncDirectory"/> says that this user, or anybody, can make no names in
+    /// that directory: EACCES, EPERM, EROFS, or EINVAL of a file system that is read-only by nature.</summary>
+    internal static bool CannotHoldNewNames(IOException error) => error.HResult is 13 or 1 or 30 or 22;
 
     /// <summary>Whether <paramref name="error"/> says that the disk or a quota is full.</summary>
     internal static bool IsNoSpace(IOException error) => Array.IndexOf(NoSpaceCodes, error.HResult) >= 0;

@@ -213,6 +213,31 @@ public sealed class CrashEnumerationTests
         Assert.Equal(1, found);
     }
 
+    [Fact]
+    public async Task F3_directories_that_a_killed_owner_made_are_durable_before_the_next_acknowledges_anything()
+    {
+        var lab = new CrashLab();
+        await lab.AcquireAsync();
+        int named = 0;
+        foreach (var (call, disk) in lab.Cuts())
+        {
+            // Each level of directories may be in the page cache only when the first owner dies.
+            var killed = disk.Copy(new Timeline(null));
+            killed.Kill(new PlainFate(keeps: true));
+            named += call > 0 && lab.Calls[call - 1].Kind == DiskCallKind.MakeDirectory ? 1 : 0;
+            var second = new CrashLab(killed);
+            await second.AcquireAsync();
+            Assert.Equal(AppendStatus.Durable, await second.AppendAsync());
+
+            long found = await CrashLab.CrashAndCheckAsync(
+                second.Disk, new PlainFate(keeps: false), second.Now, $"killed before call {call}");
+
+            Assert.Equal(1, found);
+        }
+
+        Assert.Equal(2, named);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -18,6 +18,10 @@ internal sealed class CrashLab(int sectorBytes = 512)
     private JournalOwnership _owner = new(0, Guid.Empty, 0, 0);
     private uint _checksum;
 
+    /// <summary>Goes on with a disk that was used before; its cuts begin with an empty one all the same.</summary>
+    internal CrashLab(SimDisk disk)
+        : this() => _disk = disk;
+
     /// <summary>What had been promised when a call was made.</summary>
     /// <param name="Calls">Calls made by then.</param>
     /// <param name="Acknowledged">The last frame that was answered durable.</param>
