@@ -120,7 +120,6 @@ internal sealed class SimRun
             if (lie is { } corner)
             {
                 _sometimes.Saw(corner);
-                _engine.HitTwoCommits |= corner == Corner.DiskMisdirectedAWrite;
 
                 // At once the newest commit is the one that nothing proves yet; later on some other is hurt.
                 if (lies.Chance(0.5))

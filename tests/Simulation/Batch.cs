@@ -31,7 +31,7 @@ internal static class Batch
         (0x6, Preset.DiskHell, null), (0xa, Preset.DiskHell, null), (0x1b, Preset.DiskHell, null),
         (0x22, Preset.DiskHell, null),
 
-        // A misdirected write that took its own commit and the one before it.
+        // A misdirected write over the commit before, its mark in the rest of the block before that: refused.
         (0x76ff, Preset.DiskHell, null), (0x770f, Preset.DiskHell, null),
     ];
 

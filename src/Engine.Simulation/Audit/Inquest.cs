@@ -44,9 +44,6 @@ internal sealed class Inquest(World world, Sometimes sometimes)
     /// or recorded since.</summary>
     internal long ProvenSequence { get; private set; }
 
-    /// <summary>The same one commit earlier: a misdirected write can take its own commit and the one it hits.</summary>
-    internal long ProvenBefore { get; private set; }
-
     /// <summary>Why what callers were told is no longer held against the engine, or null: storage lost what it had
     /// promised to keep, in a way that no journal on it can undo.</summary>
     internal string? Excuse { get; private set; }
@@ -93,15 +90,14 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         if (_ackedAt != World.Steps)
         {
             // A commit is answered in one event.
-            (_ackedAt, ProvenBefore, ProvenSequence) = (World.Steps, ProvenSequence, AckedSequence);
+            (_ackedAt, ProvenSequence) = (World.Steps, AckedSequence);
         }
 
         AckedSequence = Math.Max(AckedSequence, sequence);
     }
 
     /// <summary>The journal has recorded that it is durable up to a frame.</summary>
-    internal void Proven(long sequence) => (ProvenBefore, ProvenSequence) =
-        (Math.Max(ProvenBefore, sequence), Math.Max(ProvenSequence, sequence));
+    internal void Proven(long sequence) => ProvenSequence = Math.Max(ProvenSequence, sequence);
 
     internal void EndEarly() => IsOver = true;
 
@@ -151,7 +147,7 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         int events = (int)EventsHandedOver;
         _events.RemoveRange(events, _events.Count - events);
         _instants.RemoveRange(events, _instants.Count - events);
-        AckedSequence = ProvenSequence = ProvenBefore = lastSequence;
+        AckedSequence = ProvenSequence = lastSequence;
     }
 
     internal void FoundFrame(long sequence, uint checksum)

@@ -55,9 +55,6 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
     /// <summary>Times that the loop woke up by the clock.</summary>
     internal long Wakes { get; private set; }
 
-    /// <summary>A misdirected write hurts two places at once.</summary>
-    internal bool HitTwoCommits { get; set; }
-
     /// <summary>Called when a journal was refused as damaged, and may have been.</summary>
     internal Action? Refused { get; set; }
 
@@ -184,7 +181,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
         Inquest.Found(
             ownership.LastSequence,
             ownership.LastChecksum,
-            storage.KeepsAtLeast(Inquest.AckedSequence, HitTwoCommits ? Inquest.ProvenBefore : Inquest.ProvenSequence));
+            storage.KeepsAtLeast(Inquest.AckedSequence, Inquest.ProvenSequence));
         if (Inquest.Finding is not null)
         {
             throw new JournalDamagedException("The simulation has found what it was looking for.");

@@ -22,6 +22,9 @@ internal readonly record struct CommitMark(
     /// <summary>The address behind the commit's last frame.</summary>
     internal long FramesEnd => Address + Size + FrameBytes;
 
+    /// <summary>Whether an address is in one of the blocks that the commit was written to.</summary>
+    internal bool Covers(long address) => address >= Address && address < Block.AlignUp(FramesEnd);
+
     internal void Write(Span<byte> target)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(target, Magic);

@@ -86,43 +86,72 @@ internal static class LogRecovery
             (bootId != Guid.Empty && bootId == superblock.BootId);
         var leftovers = new List<long>();
 
-        // From the block that broke off, which may lie before the end: a sector of the next commit may have come there.
-        long start = Math.Min(cursor.Position.Address, cursor.ProblemAddress & ~(long)(Block.Size - 1));
+        // From the last frame on: its block may end in what a disk has put there, and the block that broke off may lie
+        // before the end, too.
+        long start = Math.Min(cursor.FrameEnd, cursor.ProblemAddress) & ~(long)(Block.Size - 1);
         for (long address = start; address < reader.EndAddress; address += Block.Size)
         {
-            if (address % (1024 * 1024) == 0)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-            }
-
-            var block = reader.Window(address)[..Block.Size];
-            if (!block.ContainsAnyExcept((byte)0))
-            {
-                continue;
-            }
-
-            if (address >= cursor.Position.Address)
+            Look(reader, cursor, superblock, address, ordered, cancellationToken);
+            if (address >= cursor.Position.Address &&
+                reader.Window(address)[..Block.Size].ContainsAnyExcept((byte)0))
             {
                 leftovers.Add(address);
             }
+        }
 
-            // A disk that puts sectors where they do not belong puts marks there, too.
-            for (int sector = 0; sector < Block.Size; sector += Block.SectorSize)
-            {
-                if (IsOfLastOwner(block[sector..], superblock, out var mark) &&
-                    mark.FirstSequence > cursor.Position.Sequence + 1 &&
-                    (ordered || mark.DurableSequence > cursor.Position.Sequence))
-                {
-                    throw Damage(
-                        reader.Segments,
-                        cursor,
-                        $"a later commit, from frame {mark.FirstSequence} on, is at " +
-                        reader.Segments.Place(address + sector));
-                }
-            }
+        // And in front of the log's beginning, where its segment holds what was truncated.
+        long begin = Math.Min(superblock.Begin.Address, reader.EndAddress);
+        for (long address = begin / reader.Segments.SizeBytes * reader.Segments.SizeBytes;
+            address < begin;
+            address += Block.Size)
+        {
+            Look(reader, cursor, superblock, address, ordered, cancellationToken);
         }
 
         return leftovers;
+    }
+
+    /// <summary>Looks for proof, in one block outside of the frames that were read, that there was more.</summary>
+    private static void Look(
+        LogReader reader,
+        LogCursor cursor,
+        Superblock superblock,
+        long address,
+        bool ordered,
+        CancellationToken cancellationToken)
+    {
+        if (address % (1024 * 1024) == 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        var block = reader.Window(address)[..Block.Size];
+        for (int sector = 0; sector < Block.Size; sector += Block.SectorSize)
+        {
+            bool wasRead = address >= superblock.Begin.Address && address + sector < cursor.FrameEnd;
+            if (!wasRead && IsOfLastOwner(block[sector..], superblock, out var mark) &&
+                Evidence(mark, address + sector, cursor.Position.Sequence, ordered) is { } evidence)
+            {
+                throw Damage(reader.Segments, cursor, $"{evidence}, is at {reader.Segments.Place(address + sector)}");
+            }
+        }
+    }
+
+    /// <summary>What a mark outside of the frames that were read proves, or null when a crash may have left it
+    /// there.</summary>
+    private static string? Evidence(in CommitMark mark, long address, long lastSequence, bool ordered)
+    {
+        if (mark.FirstSequence > lastSequence + 1 && (ordered || mark.DurableSequence > lastSequence))
+        {
+            return $"a later commit, from frame {mark.FirstSequence} on";
+        }
+
+        // The next commit itself: it may be torn. But a crash leaves pieces only where it was being written; what was
+        // synced before, such as the rest of the last whole block, and what is free behind it stay as they are. So a
+        // disk that puts a write in a wrong place, over the commit before or behind the end, does not pass for a crash.
+        return ordered && mark.FirstSequence > lastSequence && !mark.Covers(address)
+            ? $"the next commit, from frame {mark.FirstSequence} on, which was written for address {mark.Address}"
+            : null;
     }
 
     private static bool IsOfLastOwner(ReadOnlySpan<byte> block, Superblock superblock, out CommitMark mark)

@@ -25,7 +25,7 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
         var readable = ReadToTheEnd(superblock, segments, cancellationToken);
         var (position, end) = CutBehind(atSequence, superblock, segments, readable, cancellationToken);
         var dropped = SnapshotStore.List(files, directory).Where(sequence => sequence > atSequence).Reverse().ToList();
-        var (blocks, highest, epoch) = LookBehind(superblock, segments, readable, position.Address, cancellationToken);
+        var (blocks, highest, epoch) = LookBehind(superblock, segments, readable, end, cancellationToken);
         var repair = new JournalRepair
         {
             Sequence = atSequence,
@@ -134,14 +134,23 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
             try
             {
                 using var reader = new LogReader(segments, end);
-                for (long at = Math.Max(cut, segment * segments.SizeBytes); at < end; at += Block.Size)
+                long from = Math.Max(cut & ~(long)(Block.Size - 1), segment * segments.SizeBytes);
+                for (long at = from; at < end; at += Block.Size)
                 {
                     var block = reader.Window(at)[..Block.Size];
-                    blocks += at >= readable.Position.Address && block.ContainsAnyExcept((byte)0) ? 1 : 0;
-                    if (TryReadMark(block, out var mark))
+                    bool isLost = at >= readable.Position.Address && block.ContainsAnyExcept((byte)0);
+                    for (int sector = 0; sector < Block.Size; sector += Block.SectorSize)
                     {
-                        (highest, epoch) = (Math.Max(highest, mark.FirstSequence), Math.Max(epoch, mark.Epoch));
+                        // What stands in a wrong place counts only with the last owner's nonce, as for an opening.
+                        if (at + sector >= cut && TryReadMark(block[sector..], out var mark) &&
+                            (mark.Address == at + sector || mark.Nonce == superblock.Nonce))
+                        {
+                            (highest, epoch) = (Math.Max(highest, mark.FirstSequence), Math.Max(epoch, mark.Epoch));
+                            isLost |= mark.FirstSequence > readable.Position.Sequence;
+                        }
                     }
+
+                    blocks += isLost ? 1 : 0;
                 }
             }
             catch (JournalDamagedException)
