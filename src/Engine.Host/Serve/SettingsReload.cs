@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Engine.Host.Configuration;
 using Engine.Hosting;
@@ -19,13 +20,22 @@ internal sealed partial class SettingsReload(
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    private readonly ConcurrentDictionary<FileConfigurationProvider, string> _unreadable = new();
     private Dictionary<string, string> _known = [];
+    private int _loadingThread = -1;
+
+    private IEnumerable<FileConfigurationProvider> Files =>
+        ((configuration as IConfigurationRoot)?.Providers ?? []).OfType<FileConfigurationProvider>();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         _known = Flat();
-        using var subscription = ChangeToken.OnChange(
-            configuration.GetReloadToken, () => _changes.Writer.TryWrite(true));
+        foreach (var file in Files)
+        {
+            file.Source.OnLoadException = NoteUnreadable;
+        }
+
+        using var subscription = ChangeToken.OnChange(configuration.GetReloadToken, NoteChange);
 
         // Of an engine that stands by nothing can be changed; what changes meanwhile is looked at when it serves.
         await hosted.Serving.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -40,8 +50,54 @@ internal sealed partial class SettingsReload(
         }
     }
 
+    // Thrown on a thread of the file watcher, it would be lost; and what was known of the file is empty by then.
+    private void NoteUnreadable(FileLoadExceptionContext context)
+    {
+        _unreadable[context.Provider] = $"{context.Exception.Message} {context.Exception.InnerException?.Message}".Trim();
+        context.Ignore = true;
+    }
+
+    private void NoteChange()
+    {
+        if (Volatile.Read(ref _loadingThread) != Environment.CurrentManagedThreadId)
+        {
+            _changes.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>What keeps the files from being what they were meant to be; null when nothing does. One that could not be
+    /// read is read again.</summary>
+    private string? ProblemOfFiles()
+    {
+        Volatile.Write(ref _loadingThread, Environment.CurrentManagedThreadId);
+        try
+        {
+            foreach (var file in _unreadable.Keys)
+            {
+                _unreadable.TryRemove(file, out _);
+                file.Load();
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref _loadingThread, -1);
+        }
+
+        var missing = Files.Where(file => !file.Source.Optional
+            && file.Source.FileProvider?.GetFileInfo(file.Source.Path ?? "").Exists == false);
+        string[] problems =
+            [.. _unreadable.Values, .. missing.Select(file => $"The settings file '{file.Source.Path}' is gone.")];
+        return problems.Length == 0 ? null : string.Join(' ', problems);
+    }
+
     private async Task TakeOverAsync(CancellationToken cancellationToken)
     {
+        if (ProblemOfFiles() is { } problem)
+        {
+            LogRefused(problem);
+            return;
+        }
+
         var now = Flat();
         string[] changed =
         [
@@ -57,6 +113,12 @@ internal sealed partial class SettingsReload(
         try
         {
             var settings = SettingsReader.Read(configuration);
+            if (!_unreadable.IsEmpty)
+            {
+                // A file has become unreadable meanwhile, and its own change follows.
+                return;
+            }
+
             var served = EngineSetup.ServedTypes(started)
                 .Select(type => type.Type.Name)
                 .ToHashSet(StringComparer.Ordinal);

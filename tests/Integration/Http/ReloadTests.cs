@@ -2,6 +2,8 @@ using System.Net;
 using Engine.Host.Configuration;
 using Engine.Host.Serve;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Engine.Tests.Http;
 
@@ -49,7 +51,44 @@ public sealed class ReloadTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_settings_file_that_cannot_be_read_changes_nothing_and_is_named()
+    {
+        // In the middle of somebody's work on it, say. What it said before must not be taken for deleted.
+        await File.WriteAllTextAsync(_file, """{"Engine":{"GlobalCap":7}}""");
+        var configuration = HostConfiguration.Build(new FileInfo(_file), Arguments);
+        using var log = new TestLog();
+        await using var app = ServeHost.Create(
+            configuration,
+            SettingsReader.Read(configuration),
+            services: services => services.AddSingleton<ILoggerProvider>(log));
+        await app.StartAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        client.DefaultRequestHeaders.Authorization = new("Bearer", "dev:u:partner");
+        await UntilCapIsAsync(client, 7);
+
+        await File.WriteAllTextAsync(_file, """{"Engine":{"GlobalCap":9""");
+        string first = await log.NextAsync(Refused);
+        configuration.Reload();
+        string second = await log.NextAsync(Refused);
+        File.Delete(_file);
+        string third = await log.NextAsync(Refused);
+        await UntilCapIsAsync(client, 7);
+        await File.WriteAllTextAsync(_file, """{"Engine":{"GlobalCap":11}}""");
+        await UntilCapIsAsync(client, 11);
+
+        Assert.All([first, second, third], text => Assert.Contains(Path.GetFileName(_file), text));
+    }
+
     public void Dispose() => File.Delete(_file);
+
+    private const int Refused = 4013;
+
+    private static string[] Arguments { get; } =
+    [
+        "--environment=Test", "--Engine:Authentication:Mode=Development", "--Engine:Listen=http://127.0.0.1:0",
+        "--Engine:Journal=Memory", "--Logging:LogLevel:Default=Error",
+    ];
 
     // Taking settings over is the host's own business, some moments after the file: asked again until it is done.
     private static async Task UntilCapIsAsync(HttpClient client, long cap)

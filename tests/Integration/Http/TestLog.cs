@@ -1,0 +1,40 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Engine.Tests.Http;
+
+/// <summary>What a host logs, to be waited for by its number.</summary>
+internal sealed class TestLog : ILoggerProvider, ILogger
+{
+    private readonly Channel<(int Id, string Text)> _lines = Channel.CreateUnbounded<(int Id, string Text)>();
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter) => _lines.Writer.TryWrite((eventId.Id, formatter(state, exception)));
+
+    /// <summary>The next message with this number.</summary>
+    internal async Task<string> NextAsync(int id)
+    {
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
+        while (true)
+        {
+            var (found, text) = await _lines.Reader.ReadAsync(guard.Token);
+            if (found == id)
+            {
+                return text;
+            }
+        }
+    }
+
+    public void Dispose() => _lines.Writer.TryComplete();
+}
