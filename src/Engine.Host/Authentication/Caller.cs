@@ -11,11 +11,12 @@ namespace Engine.Host.Authentication;
 /// <param name="Subscription">How the subscription stands, or null.</param>
 internal sealed record Caller(string UserId, string? Tier, bool IsAdmin, string? Subscription)
 {
-    /// <summary>Whether builds may be started (seed-semantics 1.6, 402).</summary>
-    internal bool IsSubscribed(string? freeTier) =>
+    /// <summary>Whether builds may be started (seed-semantics 1.6, 402). A tier that is not known is treated as the
+    /// fallback's, and so opens no gate either.</summary>
+    internal bool IsSubscribed(JobEngineOptions plans) =>
         IsAdmin
         || Subscription is "active" or "trialing"
-        || (Tier is not null && !string.Equals(Tier, freeTier, StringComparison.Ordinal));
+        || (Tier != plans.FallbackTier && plans.Tiers.Any(tier => tier.Name == Tier));
 
     /// <summary>Reads the claims; answers null when they name no usable user. A claim that appears twice is as good as
     /// none: which one to believe is not ours to guess.</summary>

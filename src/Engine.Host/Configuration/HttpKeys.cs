@@ -23,7 +23,7 @@ internal static class HttpKeys
             (s, _, value) => s.Http.MaxStreamsPerUser = value),
         Setting.Flag("RequireSubscription", false,
             "Whether submitting needs a subscription: an admin, a subscription claim of `active` or `trialing`, "
-            + "or any tier but `FallbackTier`. Others get 402.",
+            + "or any configured tier but `FallbackTier`. Others get 402.",
             (s, _, value) => s.Http.RequireSubscription = value),
         Setting.Duration("CancelWait", TimeSpan.FromSeconds(10), TimeSpan.Zero, TimeSpan.FromMinutes(10),
             "How long a cancel request waits for the running work to stop before it answers 202.",

@@ -26,7 +26,7 @@ internal static class JobEndpoints
     private static async Task<IResult> SubmitAsync(
         HttpContext http, Caller caller, JobEngine engine, HostSettings settings)
     {
-        if (settings.Http.RequireSubscription && !caller.IsSubscribed(settings.Engine.FallbackTier))
+        if (settings.Http.RequireSubscription && !caller.IsSubscribed(settings.Engine))
         {
             return new SubscriptionProblem();
         }
@@ -146,7 +146,7 @@ internal static class JobEndpoints
         return result.Outcome switch
         {
             ConfirmOutcome.Confirmed => TypedResults.Json(
-                new ConfirmedBody(id, result.IterationsGranted, UsageBody.From(result.Job!.Usage)),
+                new ConfirmedBody(jobId.ToString(), result.IterationsGranted, UsageBody.From(result.Job!.Usage)),
                 HostJson.Default.ConfirmedBody),
             ConfirmOutcome.NotFound => Problems.JobNotFound(),
             ConfirmOutcome.NotAwaiting => Problems.NotAwaitingConfirmation(),

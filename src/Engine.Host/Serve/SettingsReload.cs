@@ -134,6 +134,9 @@ internal sealed partial class SettingsReload(
                     }
                 },
                 cancellationToken).ConfigureAwait(false);
+
+            // For the host's own question, which plans are paid ones.
+            started.Engine.Tiers = [.. settings.Engine.Tiers];
         }
         catch (SettingsException e)
         {
