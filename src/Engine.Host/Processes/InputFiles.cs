@@ -39,7 +39,8 @@ internal static class InputFiles
                 Directory.CreateDirectory(target);
                 foreach (string inner in Directory.EnumerateFileSystemEntries(source).Order(StringComparer.Ordinal))
                 {
-                    ProcessPayload.Require(!IsLink(inner), field, $"must not hold a symbolic link; '{inner}' is one");
+                    ProcessPayload.Require(
+                        !IsLink(inner), field, $"must not hold a symbolic link; '{Path.GetFileName(inner)}' is one");
                     CopyOne(inner, Path.Combine(target, Path.GetFileName(inner)), field);
                 }
 
@@ -47,7 +48,10 @@ internal static class InputFiles
             }
 
             var file = new FileInfo(source);
-            ProcessPayload.Require(file.Exists, field, $"must exist; there is no '{source}'");
+            ProcessPayload.Require(
+                file.Exists,
+                field,
+                $"must exist; there is no '{Path.GetRelativePath(inputDirectory!, source)}' in the input directory");
             left -= file.Length;
             ProcessPayload.Require(left >= 0, field, $"must be {MaxBytes >> 30} GiB at most, all together");
             ProcessPayload.Require(copied.Count < MaxFiles, field, $"must be {MaxFiles} files at most, all together");

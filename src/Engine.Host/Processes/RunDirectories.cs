@@ -86,16 +86,21 @@ internal sealed partial class RunDirectories : IDisposable
         foreach (string path in Directory.GetFiles(Path.Combine(_root, ".active"), "*.json"))
         {
             // A note that is cut off was never followed by a start.
+            bool survives = false;
             if (ProcessTable.IsSupported && ReadNote(path) is { } note && note.BootId == ProcessTable.BootId)
             {
                 ProcessEntry? root = note.Pid is { } pid
                     ? new ProcessEntry(pid, 0, pid, pid, 'R', note.StartTicks) : null;
                 var tree = new ProcessTree(note.Token, root);
                 killed += tree.Find().Count;
-                await tree.EndAsync(TimeSpan.Zero, time).ConfigureAwait(false);
+                survives = (await tree.EndAsync(TimeSpan.Zero, time).ConfigureAwait(false)).Count > 0;
             }
 
-            File.Delete(path);
+            // With survivors the note stays, and the next start tries again.
+            if (!survives)
+            {
+                File.Delete(path);
+            }
         }
 
         DeleteTree(Path.Combine(_root, ".scratch"));

@@ -157,6 +157,16 @@ public sealed class ProcessOutcomeTests : IAsyncLifetime
     [InlineData("""{"program":"sh","environment":{"ENGINE_RUN_TOKEN":"x"}}""", "environment.ENGINE_RUN_TOKEN")]
     [InlineData("""{"program":"sh","environment":{"DOTNET_STARTUP_HOOKS":"/x.dll"}}""", "environment.DOTNET_STARTUP_HOOKS")]
     [InlineData("""{"program":"sh","environment":{"GIT_SSH_COMMAND":"id"}}""", "environment.GIT_SSH_COMMAND")]
+    [InlineData("""{"program":"sh","environment":{"OPENSSL_CONF":"x"}}""", "environment.OPENSSL_CONF")]
+    [InlineData("""{"program":"sh","environment":{"DOTNET_GCPath":"x"}}""", "environment.DOTNET_GCPath")]
+    [InlineData("""{"program":"sh","environment":{"COMPlus_GCName":"x"}}""", "environment.COMPlus_GCName")]
+    [InlineData("""{"program":"sh","environment":{"XDG_CONFIG_HOME":"x"}}""", "environment.XDG_CONFIG_HOME")]
+    [InlineData("""{"program":"sh","environment":{"COMPILER_PATH":"x"}}""", "environment.COMPILER_PATH")]
+    [InlineData("""{"program":"sh","environment":{"GCC_EXEC_PREFIX":"x"}}""", "environment.GCC_EXEC_PREFIX")]
+    [InlineData("""{"program":"sh","environment":{"PYTHONPYCACHEPREFIX":"x"}}""", "environment.PYTHONPYCACHEPREFIX")]
+    [InlineData("""{"program":"sh","environment":{"GOFLAGS":"x"}}""", "environment.GOFLAGS")]
+    [InlineData("""{"program":"sh","environment":{"RUSTC_WRAPPER":"x"}}""", "environment.RUSTC_WRAPPER")]
+    [InlineData("""{"program":"sh","environment":{"NPM_CONFIG_SCRIPT_SHELL":"x"}}""", "environment.NPM_CONFIG_SCRIPT_SHELL")]
     [InlineData("""{"program":"sh","input_files":["/etc/passwd"]}""", "input_files[0]")]
     [InlineData("""{"program":"sh","input_files":["../x"]}""", "input_files[0]")]
     [InlineData("""{"program":"sh","input_files":["a/../../x"]}""", "input_files[0]")]
@@ -306,6 +316,7 @@ public sealed class ProcessOutcomeTests : IAsyncLifetime
         string error = Error(await _harness.RunAsync(new { program = "env", input_files = (string[])[path] }));
 
         Assert.Contains("field 'input_files[0]' must", error, StringComparison.Ordinal);
+        Assert.DoesNotContain(_harness.Directory, error, StringComparison.Ordinal);
         Assert.Empty(await _harness.LinesAsync());
     }
 
