@@ -155,7 +155,8 @@ internal static class Problems
         _ => Of(status, "http-" + status, ReasonPhrases.GetReasonPhrase(status)),
     };
 
-    private static long Minutes(TimeSpan? wait) => Math.Max(1, (long)(wait?.TotalMinutes ?? 1));
+    // Rounded up: whoever comes back on time must not be early.
+    private static long Minutes(TimeSpan? wait) => Math.Max(1, (long)Math.Ceiling(wait?.TotalMinutes ?? 1));
 
     private static ProblemResult Of(int status, string type, string detail, string? field = null) =>
         new(new ProblemBody("urn:engine:problem:" + type, ReasonPhrases.GetReasonPhrase(status), status, detail)

@@ -68,6 +68,7 @@ internal static class JournalCommand
         FileNotFoundException or DirectoryNotFoundException => ExitCode.NoInput,
         JournalLockedException => ExitCode.JournalLocked,
         JournalDamagedException => ExitCode.JournalDamaged,
+        JournalException => ExitCode.StorageFailed,
         IOException or UnauthorizedAccessException => ExitCode.StorageFailed,
         _ => null,
     };

@@ -24,7 +24,10 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
         var next = lines.MoveNextAsync().AsTask();
         try
         {
-            while (!ended.IsCompleted || await HasMoreAsync(jobId, lastId, cancellationToken).ConfigureAwait(false))
+            // To the log of an ended job nobody writes any more: one look tells where it ends.
+            long? newest = null;
+            while (!ended.IsCompleted
+                || lastId < (newest ??= await NewestIdAsync(jobId, cancellationToken).ConfigureAwait(false)))
             {
                 Task either = ended.IsCompleted ? next : Task.WhenAny(next, ended);
                 await Pulse
@@ -72,11 +75,6 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
     private ValueTask WriteAsync(RunLogLine line, CancellationToken cancellationToken) =>
         writer.WriteAsync(
             line.Id, "log", LogLineBody.From(line), HostJson.Default.LogLineBody, cancellationToken);
-
-    /// <summary>Whether the log of an ended job, to which nobody writes any more, has lines that were not
-    /// sent.</summary>
-    private async ValueTask<bool> HasMoreAsync(JobId jobId, long lastId, CancellationToken cancellationToken) =>
-        await NewestIdAsync(jobId, cancellationToken).ConfigureAwait(false) > lastId;
 
     private async ValueTask<long> NewestIdAsync(JobId jobId, CancellationToken cancellationToken)
     {

@@ -48,7 +48,15 @@ public sealed partial class FileRunLogStore : IRunLogStore, IAsyncDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(run, 1);
         var job = Acquire(jobId);
-        return job.OpenWriter(run);
+        try
+        {
+            return job.OpenWriter(run);
+        }
+        catch
+        {
+            Release(job);
+            throw;
+        }
     }
 
     /// <inheritdoc/>

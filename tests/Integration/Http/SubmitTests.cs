@@ -62,6 +62,7 @@ public class SubmitTests
     [InlineData("dev:u1:partner", HttpStatusCode.Created)]
     [InlineData("dev:u1:bootstrapper:past_due", HttpStatusCode.PaymentRequired)]
     [InlineData("dev:u1:", HttpStatusCode.PaymentRequired)]
+    [InlineData("dev:u1:no-such-plan", HttpStatusCode.PaymentRequired)]
     public async Task A_subscription_or_a_paid_plan_opens_the_gate(string token, HttpStatusCode expected)
     {
         await using var server = await EngineServer.StartAsync(("RequireSubscription", "true"));
@@ -267,7 +268,10 @@ public class SubmitTests
     [Fact]
     public async Task When_every_day_ahead_is_full_the_answer_is_429_with_a_retry_time()
     {
-        await using var server = await EngineServer.StartAsync(("MaxConcurrentRuns", "0"), ("MaxDaysAhead", "1"));
+        // A minute and a half before there is room again: whoever comes back as told must not be too early.
+        var time = new ManualTimeProvider(new DateTimeOffset(2030, 6, 15, 23, 58, 30, TimeSpan.Zero));
+        await using var server = await EngineServer.StartAsync(
+            time, [("MaxConcurrentRuns", "0"), ("MaxDaysAhead", "1")]);
         var client = server.Client();
         for (int i = 0; i < 10; i++)
         {
@@ -277,7 +281,8 @@ public class SubmitTests
         var response = await client.SubmitAsync();
 
         var body = await response.JsonAsync(HttpStatusCode.TooManyRequests);
-        Assert.Equal(TimeSpan.FromMinutes(body.Number("retry_after_minutes")), response.Headers.RetryAfter?.Delta);
+        Assert.Equal(2, body.Number("retry_after_minutes"));
+        Assert.Equal(TimeSpan.FromMinutes(2), response.Headers.RetryAfter?.Delta);
     }
 
     [Fact]
