@@ -110,7 +110,7 @@ public sealed class ContainmentTests
         await host.WhenAsync(id, JobState.Running);
         var abandoned = host.Log.NextAsync(RunAbandoned);
 
-        await PassUntilAsync(host, abandoned);
+        await host.PassUntilAsync(abandoned);
 
         var view = await host.WhenAsync(id, JobState.Failed);
         Assert.Equal("Timed out after 00:01:00.", view.Error);
@@ -142,7 +142,7 @@ public sealed class ContainmentTests
         Assert.Equal(CancelOutcome.Requested, (await host.Engine.CancelAsync(id)).Outcome);
         await told.Task.WaitAsync(TestEngine.Guard);
         Assert.Equal(JobState.Running, (await host.Engine.GetAsync(id))!.State);
-        await PassUntilAsync(host, host.Log.NextAsync(RunAbandoned));
+        await host.PassUntilAsync(host.Log.NextAsync(RunAbandoned));
 
         await host.WhenAsync(id, JobState.Cancelled);
         never.SetException(new InvalidOperationException("nobody looks"));
@@ -241,7 +241,7 @@ public sealed class ContainmentTests
         var failed = host.Log.NextAsync(CallbackFailed);
 
         await host.Engine.CancelAsync(id);
-        await PassUntilAsync(host, host.Log.NextAsync(RunAbandoned));
+        await host.PassUntilAsync(host.Log.NextAsync(RunAbandoned));
 
         await host.WhenAsync(id, JobState.Cancelled);
         if (throws)
@@ -422,17 +422,5 @@ public sealed class ContainmentTests
             host.Time.Advance(left < TimeSpan.FromSeconds(10) ? left : TimeSpan.FromSeconds(10));
             await host.Engine.GetQueueAsync();
         }
-    }
-
-    /// <summary>Lets time pass until something has happened: how much of it is needed depends on when timers are set.</summary>
-    private static async Task PassUntilAsync(TestHost host, Task happened)
-    {
-        for (int i = 0; i < 10_000 && !happened.IsCompleted; i++)
-        {
-            host.Time.Advance(TimeSpan.FromSeconds(1));
-            await host.Engine.GetQueueAsync();
-        }
-
-        await happened.WaitAsync(TestEngine.Guard);
     }
 }

@@ -11,6 +11,9 @@ namespace Engine.Tests;
 /// <summary>An engine with its worker pool, put together by <c>AddEngine</c>, on a manual clock.</summary>
 internal sealed class TestHost : IAsyncDisposable
 {
+    /// <summary>A stop that nothing stands in the way of takes less.</summary>
+    private static readonly TimeSpan Prompt = TimeSpan.FromSeconds(5);
+
     private readonly ServiceProvider _services;
 
     private TestHost(ServiceProvider services) => _services = services;
@@ -102,9 +105,35 @@ internal sealed class TestHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets time pass until something has happened. How much of it is needed depends on when timers are set,
+    /// and on a busy machine that may be long after the clock has gone on.</summary>
+    internal async Task PassUntilAsync(Task happened)
+    {
+        long began = TimeProvider.System.GetTimestamp();
+        while (!happened.IsCompleted && TimeProvider.System.GetElapsedTime(began) < TestEngine.Guard)
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+            await Engine.GetQueueAsync();
+        }
+
+        await happened.WaitAsync(TestEngine.Guard);
+    }
+
     public async ValueTask DisposeAsync()
     {
-        await StopAsync(new CancellationToken(canceled: true)).WaitAsync(TestEngine.Guard);
+        var stopped = StopAsync(new CancellationToken(canceled: true));
+        await Task.WhenAny(stopped, Task.Delay(Prompt));
+
+        // After an assertion that failed, a handler may be at work that ignores that it should stop. It is abandoned when
+        // its time is up, so time must pass: an endless stop would hide what failed.
+        long began = TimeProvider.System.GetTimestamp();
+        while (!stopped.IsCompleted && TimeProvider.System.GetElapsedTime(began) < TestEngine.Guard)
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        await stopped.WaitAsync(TestEngine.Guard);
         await _services.DisposeAsync();
     }
 
