@@ -12,7 +12,7 @@ internal static class JobTypeKeys
             (s, names, value) => s.ChangeType(names[0], type => type with { Handler = value })),
         Setting.Choice<PipelineKind>("JobTypes:*:Pipeline", null,
             "The stages that a run walks through: `Build` (starting, scaffold, code, deps, checks, then ready "
-            + "or failed) or `None`. `None` for a type of your own.",
+            + "or failed) or `None`. `None` for a type of your own, and for any that `Process` serves.",
             (s, names, value) => Change(s, names, type =>
                 type with { Pipeline = value == PipelineKind.Build ? Pipeline.Build : null })),
         Setting.Duration("JobTypes:*:Timeout", TimeSpan.FromHours(1), TimeSpan.FromSeconds(1), TimeSpan.FromDays(30),

@@ -80,6 +80,13 @@ internal static class SettingsRules
                 problems.Add($"Engine:JobTypes:{name}:Handler: must be one of {known}; found nothing.");
             }
 
+            // A program says nothing of stages: its runs would end in the first, and fail for it when all is done.
+            if (type is { Handler: HandlerKind.Process, Type.Pipeline: not null })
+            {
+                problems.Add($"Engine:JobTypes:{name}:Pipeline: must be None with Handler Process, as a program does not "
+                    + "move through stages; found 'Build'.");
+            }
+
             foreach (string resource in type.Type.Resources.Where(r => !settings.Engine.Resources.ContainsKey(r)))
             {
                 problems.Add(

@@ -120,6 +120,20 @@ public class SettingsReaderTests
         Assert.Contains(found, problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_program_that_would_have_to_walk_stages_is_refused()
+    {
+        var refused = Assert.Throws<SettingsException>(
+            () => Read("Production", [("Engine:JobTypes:build:Handler", "Process"), .. Jwt]));
+
+        Assert.StartsWith(
+            "Engine:JobTypes:build:Pipeline: must be None", Assert.Single(refused.Problems), StringComparison.Ordinal);
+        Assert.Null(Read(
+            "Production",
+            [("Engine:JobTypes:build:Handler", "Process"), ("Engine:JobTypes:build:Pipeline", "None"), .. Jwt])
+            .JobTypes["build"].Type.Pipeline);
+    }
+
     [Theory]
     [InlineData("Engine:GlobalCapp")]
     [InlineData("Engine:Tiers:partner:Speed")]
