@@ -71,6 +71,12 @@ public sealed class JobEngineOptions
     /// <value>0 to 100,000,000. The default is 100,000.</value>
     public int RetentionCount { get; set; } = 100_000;
 
+    /// <summary>How many bytes of payloads, results and checkpoints of ended jobs are kept at most; beyond it the jobs
+    /// that ended first go. It bounds what users can fill the memory with: whoever submits and cancels uses no allowance
+    /// up. The state with the jobs that have not ended must fit into one snapshot, 2 GiB.</summary>
+    /// <value>0 to 1,099,511,627,776 bytes. The default is 536,870,912 (512 MiB).</value>
+    public long RetentionBytes { get; set; } = 512 * 1024 * 1024;
+
     /// <summary>The age at which a job that has not ended is reported as stale. It is never deleted (DA-19).</summary>
     /// <value>1 minute to 365 days. The default is 48 hours.</value>
     public TimeSpan StaleAfter { get; set; } = TimeSpan.FromHours(48);

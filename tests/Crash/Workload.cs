@@ -67,6 +67,7 @@ internal static class Workload
         IdempotencyWindow = TimeSpan.FromDays(30),
         RetentionTime = TimeSpan.FromDays(3650),
         RetentionCount = 100_000_000,
+        RetentionBytes = 1L << 40,
     };
 
     internal static string UserOf(int user) => string.Create(CultureInfo.InvariantCulture, $"user-{user}");

@@ -86,6 +86,10 @@ internal static class EngineKeys
         Setting.Integer("RetentionCount", 100_000, 0, 100_000_000,
             "How many ended jobs are kept at most, the latest ones.",
             (s, _, value) => s.Engine.RetentionCount = value),
+        Setting.Size("RetentionBytes", 512 * 1024 * 1024, 0, 1_099_511_627_776,
+            "How many bytes of payloads, results and checkpoints of ended jobs are kept at most; beyond it the jobs that "
+            + "ended first go. It bounds what users can fill the memory with.",
+            (s, _, value) => s.Engine.RetentionBytes = value),
         Setting.Duration("StaleAfter", TimeSpan.FromHours(48), TimeSpan.FromMinutes(1), TimeSpan.FromDays(365),
             "The age at which a job that has not ended is reported as stale. It is never deleted.",
             (s, _, value) => s.Engine.StaleAfter = value),

@@ -38,6 +38,21 @@ internal sealed record Setting(
                 return ok;
             });
 
+    /// <summary>A number of bytes.</summary>
+    internal static Setting Size(string key, long standard, long min, long max, string meaning, Set<long> set) =>
+        new(key, Invariant(standard), $"a whole number from {Invariant(min)} to {Invariant(max)}", meaning,
+            (settings, names, text) =>
+            {
+                bool ok = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value)
+                    && value >= min && value <= max;
+                if (ok)
+                {
+                    set(settings, names, value);
+                }
+
+                return ok;
+            });
+
     /// <summary>A span of time, written as d.hh:mm:ss.</summary>
     internal static Setting Duration(
         string key, TimeSpan? standard, TimeSpan min, TimeSpan max, string meaning, Set<TimeSpan> set) =>

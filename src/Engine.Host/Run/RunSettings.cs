@@ -43,6 +43,11 @@ internal static class RunSettings
             settings.Engine.RetentionCount = 10_000_000;
         }
 
+        if (merged["Engine:RetentionBytes"] is null)
+        {
+            settings.Engine.RetentionBytes = 1L << 40;
+        }
+
         return settings;
     }
 

@@ -126,6 +126,7 @@ internal static class EngineSetup
         to.IdempotencyWindow = from.IdempotencyWindow;
         to.RetentionTime = from.RetentionTime;
         to.RetentionCount = from.RetentionCount;
+        to.RetentionBytes = from.RetentionBytes;
         to.StaleAfter = from.StaleAfter;
         to.MaxPayloadBytes = from.MaxPayloadBytes;
         to.SharedProjects = from.SharedProjects;

@@ -35,6 +35,9 @@ internal static class EngineInvariants
                 $"{job.Id} is found by its id");
         }
 
+        Require(
+            jobs.Where(job => job.State.IsFinal).Sum(job => job.Bytes) == state.EndedBytes,
+            "the bytes of ended jobs are counted");
         Require(jobs.Select(job => job.Sequence).Distinct().Count() == jobs.Count, "sequences are unique");
         return jobs;
 

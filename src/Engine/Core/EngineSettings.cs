@@ -21,6 +21,7 @@ internal sealed class EngineSettings
         IdempotencyWindow = options.IdempotencyWindow;
         RetentionTime = options.RetentionTime;
         RetentionCount = options.RetentionCount;
+        RetentionBytes = options.RetentionBytes;
         StaleAfter = options.StaleAfter;
         SharedProjects = options.SharedProjects;
     }
@@ -55,6 +56,8 @@ internal sealed class EngineSettings
     internal TimeSpan RetentionTime { get; }
 
     internal int RetentionCount { get; }
+
+    internal long RetentionBytes { get; }
 
     internal TimeSpan StaleAfter { get; }
 

@@ -39,6 +39,9 @@ internal sealed class EngineState
 
     internal JobList Ended { get; } = new();
 
+    /// <summary>What the ended jobs carry, in bytes.</summary>
+    internal long EndedBytes { get; private set; }
+
     /// <summary>Live jobs by state.</summary>
     internal long[] Counts { get; } = new long[(int)JobState.Skipped + 1];
 
@@ -162,11 +165,19 @@ internal sealed class EngineState
         _spareHolds = hold;
     }
 
+    /// <summary>Takes a job in that has ended just now, or when others are here already that ended before it.</summary>
+    internal void AddEnded(Job job)
+    {
+        Ended.Add(job);
+        EndedBytes += job.Bytes;
+    }
+
     /// <summary>Forgets an ended job, and whatever only it kept alive.</summary>
     internal void Forget(Job job)
     {
         Invariant.Holds(job.State.IsFinal);
         Ended.Remove(job);
+        EndedBytes -= job.Bytes;
         Jobs.Remove(job.Id);
         ForgetOfUser(job);
         if (--job.Lane.References == 0)

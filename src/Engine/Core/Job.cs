@@ -75,6 +75,10 @@ internal sealed class Job : HeapNode
 
     internal RunLease Lease => new(Id, Runs, RunEpoch) { Hint = this };
 
+    /// <summary>What it carries for its owner, in bytes. Of a job that has ended it stays the same.</summary>
+    internal long Bytes => Payload.Length
+        + (Details is { } details ? (long)details.Result.Length + details.Checkpoint.Length : 0);
+
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;
 

@@ -70,7 +70,7 @@ internal static class JobMoves
         if (to.IsFinal)
         {
             state.Live.Remove(job);
-            state.Ended.Add(job);
+            state.AddEnded(job);
             job.FinishedAt = state.Now;
             job.DueAt = default;
         }

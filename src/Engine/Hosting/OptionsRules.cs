@@ -23,6 +23,7 @@ internal static class OptionsRules
         Number(nameof(options.MaxConcurrentRuns), options.MaxConcurrentRuns, 0, 10_000);
         Number(nameof(options.MaxDaysAhead), options.MaxDaysAhead, 1, 365);
         Number(nameof(options.RetentionCount), options.RetentionCount, 0, 100_000_000);
+        Number(nameof(options.RetentionBytes), options.RetentionBytes, 0, 1_099_511_627_776);
         Number(nameof(options.MaxPayloadBytes), options.MaxPayloadBytes, 1, 1_048_576);
         Number(nameof(options.InboxCapacity), options.InboxCapacity, 16, 1_048_576);
         Number(nameof(options.SnapshotJournalBytes), options.SnapshotJournalBytes, 0, 1_073_741_824);
@@ -177,6 +178,7 @@ internal static class OptionsRules
         IdempotencyWindow = options.IdempotencyWindow,
         RetentionTime = options.RetentionTime,
         RetentionCount = options.RetentionCount,
+        RetentionBytes = options.RetentionBytes,
         StaleAfter = options.StaleAfter,
         MaxPayloadBytes = options.MaxPayloadBytes,
         SharedProjects = options.SharedProjects,

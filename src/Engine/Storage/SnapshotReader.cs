@@ -156,7 +156,7 @@ internal sealed class SnapshotReader(EngineCore core)
             var job = At(_jobs, place);
             bool isListed = job.Previous is not null || ReferenceEquals(_state.Ended.First, job);
             Invariant.Holds(job.State.IsFinal && !isListed);
-            _state.Ended.Add(job);
+            _state.AddEnded(job);
         }
     }
 

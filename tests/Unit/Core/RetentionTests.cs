@@ -38,6 +38,58 @@ public sealed class RetentionTests
     }
 
     [Fact]
+    public async Task DA_19_of_ended_jobs_that_carry_too_much_the_latest_are_kept()
+    {
+        // Submitting and cancelling costs no allowance: only this keeps one user from filling the memory.
+        await using var engine = await TestEngine.StartAsync(options =>
+        {
+            options.RetentionBytes = 5000;
+            options.Types.Add(new JobType { Name = "big" });
+        });
+        var ended = new List<JobId>();
+        for (int i = 0; i < 10; i++)
+        {
+            var id = await SubmitAsync("cancelled", 1000);
+            await engine.Engine.CancelAsync(id);
+            ended.Add(id);
+        }
+
+        var waiting = await SubmitAsync("waiting", 9000);
+        ended.Add(await SubmitAsync("done", 100));
+        await engine.Engine.EndRunAsync(
+            (await engine.ClaimOneAsync("work")).Lease, new RunOutcome.Completed(new byte[2500]));
+        await engine.PassAsync(TimeSpan.Zero);
+        var kept = await KeptAsync(engine);
+
+        await using var second = await engine.RestartAsync();
+
+        Assert.Equal([waiting, ended[8], ended[9], ended[10]], kept);
+        Assert.Equal(kept, await KeptAsync(second));
+
+        async Task<JobId> SubmitAsync(string user, int bytes) => (await engine.Engine.SubmitAsync(new JobRequest
+        {
+            Type = user == "done" ? "work" : "big",
+            UserId = user,
+            Tier = "bootstrapper",
+            Payload = new byte[bytes],
+        })).JobId;
+
+        async Task<List<JobId>> KeptAsync(TestEngine from)
+        {
+            var found = new List<JobId>();
+            foreach (var id in (JobId[])[waiting, .. ended])
+            {
+                if (await from.Engine.GetAsync(id) is not null)
+                {
+                    found.Add(id);
+                }
+            }
+
+            return found;
+        }
+    }
+
+    [Fact]
     public async Task DA_19_jobs_that_have_not_ended_are_never_forgotten_only_reported()
     {
         await using var engine = await TestEngine.StartAsync(options =>

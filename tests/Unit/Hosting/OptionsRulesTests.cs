@@ -14,6 +14,7 @@ public sealed class OptionsRulesTests
         ["MaxConcurrentRuns"] = ((o, v) => o.MaxConcurrentRuns = (int)v, 0, 10_000),
         ["MaxDaysAhead"] = ((o, v) => o.MaxDaysAhead = (int)v, 1, 365),
         ["RetentionCount"] = ((o, v) => o.RetentionCount = (int)v, 0, 100_000_000),
+        ["RetentionBytes"] = ((o, v) => o.RetentionBytes = v, 0, 1_099_511_627_776),
         ["MaxPayloadBytes"] = ((o, v) => o.MaxPayloadBytes = (int)v, 1, 1_048_576),
         ["InboxCapacity"] = ((o, v) => o.InboxCapacity = (int)v, 16, 1_048_576),
         ["Resources:gpu"] = ((o, v) => o.Resources["gpu"] = (int)v, 1, 1_000_000),

@@ -11,6 +11,11 @@ internal static class Retaining
     {
         var state = core.State;
         int count = Math.Max(0, state.Ended.Count - core.Settings.RetentionCount);
+        if (state.EndedBytes > core.Settings.RetentionBytes)
+        {
+            count = Math.Max(count, CountBeyondBytes(state, core.Settings.RetentionBytes));
+        }
+
         if (count == 0 && !IsExpired(core, state.Ended.First))
         {
             return;
@@ -46,6 +51,20 @@ internal static class Retaining
     /// <summary>When the oldest ended job is to be forgotten.</summary>
     internal static Instant NextDue(EngineCore core) =>
         core.State.Ended.First is { } oldest ? oldest.FinishedAt.Add(core.Settings.RetentionTime) : Instant.Never;
+
+    private static int CountBeyondBytes(EngineState state, long limit)
+    {
+        int count = 0;
+        long left = state.EndedBytes;
+        for (var job = state.Ended.First; left > limit && count < MaxPurgedAtOnce; job = job.Next)
+        {
+            Invariant.Holds(job is not null);
+            left -= job.Bytes;
+            count++;
+        }
+
+        return count;
+    }
 
     private static bool IsExpired(EngineCore core, Job? job) =>
         job is not null && job.FinishedAt.Add(core.Settings.RetentionTime) <= core.State.Now;
