@@ -39,6 +39,9 @@ internal sealed class EngineCore
 
     internal EngineSettings Settings { get; set; }
 
+    /// <summary>What jobs are shown as, by number.</summary>
+    internal StatusBook Statuses { get; } = new();
+
     internal IWaitEstimator Estimator { get; }
 
     internal IEventSink Sink { get; }

@@ -61,6 +61,9 @@ internal sealed class JobTypeEntry(string name, int number)
     /// <summary>Configuration, not state: null when the type is no longer configured, and its jobs wait.</summary>
     internal JobType? Policy { get; set; }
 
+    /// <summary>What its jobs are shown as, by that policy.</summary>
+    internal StatusTable Statuses { get; set; } = StatusTable.Plain;
+
     internal IndexedHeap<Lane> Ready { get; } = new();
 }
 

@@ -12,7 +12,7 @@ internal sealed class Batch
 
     internal List<Operation> Answers { get; } = [];
 
-    internal List<JobUpdate> Updates { get; } = [];
+    internal RecordedUpdates Updates { get; } = new();
 
     internal List<RunLease> RunsToStop { get; } = [];
 

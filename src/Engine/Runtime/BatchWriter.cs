@@ -1,5 +1,5 @@
+using System.Runtime.CompilerServices;
 using Engine.Core;
-using Engine.Core.Rules;
 using Engine.Storage;
 
 namespace Engine.Runtime;
@@ -14,36 +14,39 @@ internal sealed class BatchWriter : IEventSink
 
     public void Recorded(in JobEvent e, Job? job)
     {
-        EventCodec.Write(e, ref Batch.Frame);
-        Batch.EventCount++;
+        var batch = Batch;
+        EventCodec.Write(e, ref batch.Frame);
+        batch.EventCount++;
         if (job is null || e.Kind == EventKind.AnswerKept)
         {
             return;
         }
 
-        var kind = e.Kind switch
+        var kind = JobUpdateKind.Status;
+        int value = 0;
+        if (e.Kind == EventKind.ProgressReported)
         {
-            EventKind.ProgressReported => JobUpdateKind.Progress,
-            EventKind.IterationStarted => JobUpdateKind.Iteration,
-            _ => JobUpdateKind.Status,
-        };
-        var (status, label) = Viewing.StatusOf(job);
-        Batch.Updates.Add(new JobUpdate(
-            job.LastEventId,
-            job.Id,
-            kind,
-            job.State,
-            status,
-            label,
-            job.Details?.Message ?? "",
-            Batch.At,
-            kind == JobUpdateKind.Progress ? job.Progress : kind == JobUpdateKind.Iteration ? job.IterationsUsed : 0));
-
-        if (e.Kind == EventKind.CancelRequested || (e.Kind == EventKind.RunEnded && e.End == RunEnd.Lost))
-        {
-            Batch.RunsToStop.Add(job.Lease);
+            (kind, value) = (JobUpdateKind.Progress, job.Progress);
         }
+        else if (e.Kind == EventKind.IterationStarted)
+        {
+            (kind, value) = (JobUpdateKind.Iteration, job.IterationsUsed);
+        }
+        else if (e.Kind == EventKind.CancelRequested || (e.Kind == EventKind.RunEnded && e.End == RunEnd.Lost))
+        {
+            StopRun(batch, job);
+        }
+
+        ref var update = ref batch.Updates.Add(job.Details?.Message);
+        update.EventId = job.LastEventId;
+        update.JobId = job.Id;
+        update.Value = value;
+        update.Became(job.Type.Statuses.NumberOf(job), kind);
     }
 
     public void Forgotten(JobId id) => Batch.Forgotten.Add(id);
+
+    // Rare and large: inlined, it would cost every event.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StopRun(Batch batch, Job job) => batch.RunsToStop.Add(job.Lease);
 }

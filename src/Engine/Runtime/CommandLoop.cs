@@ -318,7 +318,7 @@ internal sealed class CommandLoop
             operation.Publish();
         }
 
-        _context.Feed.Publish(batch.Updates);
+        _context.Feed.Publish(batch.Updates, batch.At, _core.Statuses);
         foreach (var lease in batch.RunsToStop)
         {
             StopRun?.Invoke(lease);

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Engine.Core;
 
 namespace Engine.Runtime;
 
@@ -7,22 +8,19 @@ namespace Engine.Runtime;
 /// was away for longer is told so. A reader that falls behind never holds the loop up: it loses updates, and knows.</remarks>
 internal sealed class LiveFeed
 {
-    internal const int RingSize = 16_384;
+    internal const int RingSize = UpdateRing.Size;
     internal const int WatcherCapacity = 256;
 
-    private readonly JobUpdate[] _ring = new JobUpdate[RingSize];
+    private readonly UpdateRing _ring = new();
     private readonly Dictionary<JobId, List<Watcher>> _byJob = [];
     private readonly List<Watcher> _all = [];
-    private long _published;
-    private long _lastPublishedId;
-    private long _forgottenUpTo;
     private bool _isClosed;
 
     /// <summary>How many watch.</summary>
     internal int WatcherCount => _all.Count + _byJob.Values.Sum(watchers => watchers.Count);
 
     /// <summary>Events up to this one were never in the ring: they are older than this process.</summary>
-    internal void StartAfter(long eventId) => _forgottenUpTo = _lastPublishedId = eventId;
+    internal void StartAfter(long eventId) => _ring.StartAfter(eventId);
 
     /// <summary>Starts a watch of one job.</summary>
     /// <param name="snapshot">The job as it is decided now; updates up to it may still be on their way.</param>
@@ -34,7 +32,7 @@ internal sealed class LiveFeed
         var watcher = new Watcher(snapshot.Id, afterEventId ?? snapshot.LastEventId);
         if (afterEventId is { } after)
         {
-            mustResync = (after < _forgottenUpTo && snapshot.LastEventId > after) || after > snapshot.LastEventId;
+            mustResync = (after < _ring.ForgottenUpTo && snapshot.LastEventId > after) || after > snapshot.LastEventId;
             if (mustResync)
             {
                 watcher.AfterEventId = snapshot.LastEventId;
@@ -46,7 +44,7 @@ internal sealed class LiveFeed
         }
 
         // When its end has been told there is nothing more to come, ever (DA-24).
-        if (_isClosed || (snapshot.State.IsFinal && snapshot.LastEventId <= _lastPublishedId))
+        if (_isClosed || (snapshot.State.IsFinal && snapshot.LastEventId <= _ring.LastEventId))
         {
             watcher.Channel.Writer.TryComplete();
             return watcher;
@@ -90,36 +88,54 @@ internal sealed class LiveFeed
         }
     }
 
-    internal void Publish(List<JobUpdate> updates)
+    /// <summary>Tells what became durable.</summary>
+    /// <param name="updates">The updates of one batch.</param>
+    /// <param name="at">When it was decided.</param>
+    /// <param name="statuses">What the numbers of their statuses mean; the same book each time.</param>
+    internal void Publish(RecordedUpdates updates, DateTimeOffset at, StatusBook statuses)
     {
-        foreach (ref readonly var update in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(updates))
+        long atMs = at.ToUnixTimeMilliseconds();
+        int message = 0;
+        for (int taken = 0; taken < updates.Updates.Length;)
         {
-            ref var slot = ref _ring[_published++ % RingSize];
-            if (_published > RingSize)
+            // A batch may be larger than the ring: what was taken in is told before it can be written over.
+            long place = _ring.End;
+            taken += _ring.Take(updates, taken, ref message, atMs, statuses);
+            for (; place < _ring.End && (_all.Count > 0 || _byJob.Count > 0); place++)
             {
-                _forgottenUpTo = slot.EventId;
+                Tell(place);
             }
+        }
+    }
 
-            slot = update;
-            _lastPublishedId = update.EventId;
-            foreach (var watcher in _all)
-            {
-                watcher.Offer(update);
-            }
+    private void Tell(long place)
+    {
+        bool isWatched = _byJob.TryGetValue(_ring[place].JobId, out var watchers);
+        if (!isWatched && _all.Count == 0)
+        {
+            return;
+        }
 
-            if (_byJob.Count > 0 && _byJob.TryGetValue(update.JobId, out var watchers))
-            {
-                foreach (var watcher in watchers)
-                {
-                    watcher.Offer(update);
-                }
+        var update = _ring.Read(place);
+        foreach (var watcher in _all)
+        {
+            watcher.Offer(update);
+        }
 
-                if (update.State.IsFinal)
-                {
-                    watchers.ForEach(watcher => watcher.Channel.Writer.TryComplete());
-                    _byJob.Remove(update.JobId);
-                }
-            }
+        if (!isWatched)
+        {
+            return;
+        }
+
+        foreach (var watcher in watchers!)
+        {
+            watcher.Offer(update);
+        }
+
+        if (update.State.IsFinal)
+        {
+            watchers.ForEach(watcher => watcher.Channel.Writer.TryComplete());
+            _byJob.Remove(update.JobId);
         }
     }
 
@@ -137,12 +153,11 @@ internal sealed class LiveFeed
 
     private void Replay(Watcher watcher)
     {
-        for (long i = Math.Max(0, _published - RingSize); i < _published; i++)
+        for (long place = _ring.Start; place < _ring.End; place++)
         {
-            ref readonly var update = ref _ring[i % RingSize];
-            if (update.JobId == watcher.JobId)
+            if (_ring[place].JobId == watcher.JobId)
             {
-                watcher.Offer(update);
+                watcher.Offer(_ring.Read(place));
             }
         }
     }

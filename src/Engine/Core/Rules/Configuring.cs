@@ -34,6 +34,7 @@ internal static class Configuring
         foreach (var entry in state.Types.Values)
         {
             entry.Policy = settings.Types.FirstOrDefault(type => type.Name == entry.Name);
+            entry.Statuses = core.Statuses.TableFor(entry.Policy);
         }
 
         foreach (var limit in state.ResourceLimits)

@@ -19,7 +19,7 @@ internal static class Viewing
         }
 
         var details = job.Details;
-        var (status, label) = StatusOf(job);
+        var status = core.Statuses.Of(job);
         return new JobView
         {
             Id = job.Id,
@@ -29,8 +29,8 @@ internal static class Viewing
             Tier = job.Tier.Name,
             Priority = job.Priority,
             State = job.State,
-            Status = status,
-            StatusLabel = label,
+            Status = status.Name,
+            StatusLabel = status.Label,
             Message = details?.Message ?? "",
             Payload = job.Payload,
             Position = position,
@@ -66,26 +66,6 @@ internal static class Viewing
         IterationsUsed = job.IterationsUsed,
         Timeout = job.Type.Policy?.Timeout ?? TimeSpan.FromHours(1),
     };
-
-    /// <summary>What people are shown: the stage for a type with a pipeline, else the state (design 4,
-    /// A-T16).</summary>
-    internal static (string Status, string Label) StatusOf(Job job)
-    {
-        if (job.Type.Policy?.Pipeline is not { } pipeline)
-        {
-            return (job.State.WireName, LabelOf(job.State));
-        }
-
-        var stage = job.State switch
-        {
-            JobState.Running or JobState.AwaitingConfirmation =>
-                pipeline.Stages[Math.Clamp(job.StageIndex, 0, pipeline.Stages.Count - 1)],
-            JobState.Completed => pipeline.Completed,
-            JobState.Failed or JobState.Cancelled or JobState.Skipped => pipeline.Failed,
-            JobState.None or JobState.Scheduled or JobState.Queued => null,
-        };
-        return stage is null ? (job.State.WireName, LabelOf(job.State)) : (stage.Name, stage.Label);
-    }
 
     internal static UsageCounters UsageOf(EngineCore core, UserAccount? user, Tier tier, int iterationsUsed)
     {
@@ -226,17 +206,4 @@ internal static class Viewing
                 return null;
         }
     }
-
-    private static string LabelOf(JobState state) => state switch
-    {
-        JobState.None => "",
-        JobState.Scheduled => "Scheduled",
-        JobState.Queued => "Queued...",
-        JobState.Running => "Running...",
-        JobState.AwaitingConfirmation => "Awaiting confirmation",
-        JobState.Completed => "Completed",
-        JobState.Failed => "Failed",
-        JobState.Cancelled => "Cancelled",
-        JobState.Skipped => "Skipped",
-    };
 }
