@@ -69,6 +69,10 @@ internal static class RunHost
             new HostApplicationBuilderSettings { EnvironmentName = settings.Environment, DisableDefaults = true });
         builder.Logging.AddSimpleConsole();
         builder.Logging.AddFilter<Microsoft.Extensions.Logging.Console.ConsoleLoggerProvider>(null, LogLevel.Error);
+
+        // A start that fails is told by us, in a sentence; the host would tell it too, with a stack trace.
+        builder.Logging.AddFilter<Microsoft.Extensions.Logging.Console.ConsoleLoggerProvider>(
+            "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
             console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.AddSingleton(TimeProvider.System);

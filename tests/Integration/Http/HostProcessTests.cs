@@ -57,6 +57,21 @@ public sealed class HostProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_on_the_directory_of_a_host_says_so_in_a_sentence_and_ends_with_75()
+    {
+        await using var host = StartOnDisk();
+        using var client = await host.ReadyAsync(_port);
+        string file = Path.Combine(_directory, "jobs.jsonl");
+        await File.WriteAllTextAsync(file, "");
+
+        await using var run = HostProcess.Start("Development", _directory, "run", file, "--plain");
+
+        var (code, text) = await run.EndedAsync();
+        Assert.Equal(ExitCode.JournalLocked, code);
+        Assert.StartsWith("Cannot start: ", Assert.Single(text.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    [Fact]
     public async Task An_address_in_use_ends_the_start_with_69()
     {
         using var taken = new TcpListener(IPAddress.Loopback, _port);
