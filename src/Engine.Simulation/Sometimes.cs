@@ -59,6 +59,14 @@ internal enum Corner
     WaitedForResource,
     RequeuedIntoFullQueue,
     OvertakenByBoost,
+
+    // What the audits of A4, A9, O2, O3 and O4 judged and found in order.
+    SlotsOfThreeKindsTogether,
+    RunKeptAboveLoweredLimit,
+    UsedAboveLoweredLimit,
+    BlockedJobKeptItsPlace,
+    SameTenantInOrder,
+    OvertakenWithinBound,
     RedisJournalUsed,
     RedisCommandLost,
     RedisAnswerLost,

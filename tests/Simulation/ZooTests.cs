@@ -33,8 +33,9 @@ public sealed class ZooTests(ITestOutputHelper output)
                 Bug = bug
             };
             var result = SimRun.Run(order.ToPlan());
-            if (result.Finding is not { } finding)
+            if (result.Finding is not { } finding || finding.Invariant != (OwnAudit(bug) ?? finding.Invariant))
             {
+                // Nothing, or another check was there first.
                 continue;
             }
 
@@ -53,6 +54,18 @@ public sealed class ZooTests(ITestOutputHelper output)
 
         Assert.Fail($"{MaxSeeds} seeds did not find {name}.");
     }
+
+    /// <summary>The audit that a bug was planted for: it must find it itself, however many others would.</summary>
+    private static string? OwnAudit(PlantedBug bug) => bug switch
+    {
+        PlantedBug.CancelReleasesSomeSlots => "A4",
+        PlantedBug.LoweredLimitEvicts or PlantedBug.RemainingBelowZero => "A9",
+        PlantedBug.WokenInAnyOrder => "O2",
+        PlantedBug.OldPlaceBehindTheRow => "O3",
+        PlantedBug.BoostCountsTwice => "O4",
+        PlantedBug.RetriedWithoutPayload => "L10",
+        _ => null,
+    };
 
     /// <summary>The preset that asks most of what the bug breaks.</summary>
     private static Preset Home(PlantedBug bug) => bug switch

@@ -11,6 +11,7 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
     private readonly List<(JobId Id, string User)> _jobs = [];
     private readonly List<JobRequest> _keyed = [];
     private long _keys;
+    private long _payloads;
 
     /// <summary>Nothing new is submitted any more.</summary>
     internal bool IsQuiet { get; set; }
@@ -85,7 +86,7 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
             ProjectId = project,
             Tier = SimNames.Tiers[tenant % 3],
             Priority = _dice.Chance(0.7) ? 0 : _dice.Below(101),
-            Payload = new byte[_dice.Below(24)],
+            Payload = NewPayload(_dice.Below(24)),
             Resources = _dice.Chance(0.15) ? ["net"] : [],
             IdempotencyKey = _dice.Chance(0.4) ? $"key{++_keys}" : null,
             Id = _dice.Chance(0.2) ? NewId() : null,
@@ -156,6 +157,14 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
         {
             _jobs[_dice.Below(MaxRemembered)] = (id, user);
         }
+    }
+
+    /// <summary>Bytes that tell one job's from another's.</summary>
+    private byte[] NewPayload(int length)
+    {
+        byte[] payload = new byte[length];
+        payload.AsSpan().Fill((byte)++_payloads);
+        return payload;
     }
 
     private JobId NewId() => JobId.New(world.Clock.GetUtcNow().ToUnixTimeMilliseconds(), 0, _dice.Next());

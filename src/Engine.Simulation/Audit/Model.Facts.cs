@@ -23,6 +23,11 @@ internal sealed partial class Model
                 return;
             case EventKind.OrderingChanged:
                 (Ordering, HeadStartMs) = (e.Ordering, e.HeadStartMs);
+                foreach (var waiting in Queued)
+                {
+                    waiting.Overtaken = 0;
+                }
+
                 return;
             default:
                 break;
@@ -48,6 +53,7 @@ internal sealed partial class Model
                 {
                     job.Entry = ++_entries;
                     job.EnteredMs = NowMs;
+                    (job.WasBlocked, job.Overtaken) = (false, 0);
                 }
 
                 MoveCharge(job, e.Day);
@@ -104,6 +110,7 @@ internal sealed partial class Model
             Tier = e.Tier!,
             Type = e.Type!,
             Resources = e.Resources ?? [],
+            Payload = e.Payload,
             Priority = e.Priority,
             Boost = e.Boost,
             Entry = ++_entries,

@@ -9,6 +9,7 @@ internal sealed class ModelJob
     internal required string Tier;
     internal required string Type;
     internal string[] Resources = [];
+    internal ReadOnlyMemory<byte> Payload;
     internal int Priority;
     internal int Boost;
     internal long Entry;
@@ -34,6 +35,12 @@ internal sealed class ModelJob
     internal int Retries;
     internal int Lost;
     internal bool CancelRequested;
+
+    /// <summary>A job of a later entry ran before it while one of its limits was full.</summary>
+    internal bool WasBlocked;
+
+    /// <summary>Jobs of later entries that ran before it although it might have run, in the order in force.</summary>
+    internal int Overtaken;
     internal long FinishedMs;
 
     internal RunLease Lease => new(Id, Runs, Epoch);

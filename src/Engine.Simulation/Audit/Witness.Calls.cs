@@ -7,6 +7,10 @@ internal record struct SubmitExpectation(SubmitOutcome Outcome, RefusalReason? R
 {
     internal bool IsStopping;
     internal long Position;
+
+    /// <summary>What the user has used of the day right after the decision, and what the tier allows.</summary>
+    internal int Used;
+    internal int DailyLimit;
 }
 
 /// <content>What calls must be answered, and what answers may cause.</content>
@@ -63,6 +67,8 @@ internal sealed partial class Witness
     /// <summary>Right after the decision, when the queue is as the answer must say.</summary>
     internal void NotePosition(in Submission submission, ref SubmitExpectation expected, long caused)
     {
+        (expected.Used, expected.DailyLimit) =
+            (Model.UsedOn(submission.UserId, Model.Today), Model.TierOf(submission.Tier).DailyLimit);
         if (caused > 0 && !IsSuperseded && Model.Find(submission.Id) is { State: JobState.Queued } job
             && Spend(Model.Queued.Count))
         {
@@ -117,6 +123,8 @@ internal sealed partial class Witness
             SawRefusal(refused);
             return;
         }
+
+        CheckUsage(submission.Id, result.Usage, expected.Used, expected.DailyLimit);
 
         if (result.JobId != submission.Id || (expected.Position > 0 && result.Position != expected.Position))
         {
@@ -259,6 +267,17 @@ internal sealed partial class Witness
         else if (outcome is RunOutcome.Failed { Retryable: true } && Model.Find(lease.JobId)?.State == JobState.Failed)
         {
             Saw(Corner.RetriesExhausted);
+        }
+    }
+
+    /// <summary>What a worker is given is what its job's submitter gave, in every run (L10).</summary>
+    internal void CheckHandedOut(ClaimedRun run)
+    {
+        if (!IsSuperseded && HolderOf(run.Lease) is { } job && !run.Payload.Span.SequenceEqual(job.Payload.Span))
+        {
+            Fail("L10",
+                $"Run {run.Lease.Run} of {job.Id} was given {run.Payload.Length} other bytes than the "
+                + $"{job.Payload.Length} that were submitted.");
         }
     }
 

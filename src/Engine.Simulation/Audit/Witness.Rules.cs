@@ -8,6 +8,7 @@ internal sealed partial class Witness
 {
     private void Check(in JobEvent e)
     {
+        CheckCausedBySettings(e);
         switch (e.Kind)
         {
             case EventKind.JobSubmitted:
@@ -145,6 +146,7 @@ internal sealed partial class Witness
             $"run {e.Run} of epoch {e.Epoch} begins in epoch {_epoch}");
         Require(Model.FullLimit(job) is null, "A3", job,
             $"a run begins although it has no room ({Model.FullLimit(job)})");
+        CheckOvertaking(job);
         if (Spend(Model.Queued.Count * 2))
         {
             var first = Model.Next(type => WorkersServeAll || type == job.Type);

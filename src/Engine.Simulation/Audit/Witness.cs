@@ -71,6 +71,11 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
             $"{inquest.World.Elapsed} {EventCount} {e.Kind} {e.JobId} {e.State} due {e.DueMs} day {e.Day} now {Model.NowMs}");
         Check(e);
         Model.Apply(e, EventCount);
+        if (e.Kind is EventKind.RunStarted or EventKind.RunEnded && Model.Find(e.JobId) is { } ran)
+        {
+            CheckSlots(ran);
+        }
+
         _credit += CreditPerEvent;
     }
 
@@ -275,6 +280,8 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
                 Fail("A3", $"User {user.Id} holds {user.Slots.Used} slots for {Model.RunningOfUser(user.Id)} runs.");
             }
         }
+
+        CheckAllSlots();
     }
 
     private void Fail(string invariant, string message) => inquest.Fail(invariant, message);

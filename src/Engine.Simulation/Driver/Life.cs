@@ -377,6 +377,7 @@ internal sealed class Life : IDisposable
             long seen = Witness.Model.Find(run.Lease.JobId) is { } job && job.Holds(run.Lease) ? job.RunEvent : unknown;
             Witness.CheckPublished(seen, 1, HasFailed);
             Witness.Renewed(run.Lease);
+            Witness.CheckHandedOut(run);
             if (!Witness.IsSuperseded)
             {
                 _engine.Inquest.Ledger.Claimed(run.Lease);

@@ -208,9 +208,11 @@ internal sealed partial class SimEngine
             }
 
             Options = changed;
-            witness.Model.Options = changed;
-            Configuring.Adopt(loop.Core, Core.EngineSettings.From(changed));
-            Configuring.DecideOrdering(loop.Core);
+            witness.ChangeSettings(changed, () =>
+            {
+                Configuring.Adopt(loop.Core, Core.EngineSettings.From(changed));
+                Configuring.DecideOrdering(loop.Core);
+            });
             return true;
         },
         static _ => 1,

@@ -144,6 +144,11 @@ internal static class JobMoves
                     break;
                 }
 
+                if (job.CancelRequested && Planted.Is(PlantedBug.CancelReleasesSomeSlots))
+                {
+                    job.Holds = job.Holds?.NextOfJob;
+                }
+
                 ReleaseSlots(state, job);
                 break;
             default:

@@ -57,4 +57,11 @@ internal enum PlantedBug
     OneRetryTooMany,
     ReleasedADayEarly,
     ConfirmedTwiceGrantsTwice,
+    CancelReleasesSomeSlots,
+    LoweredLimitEvicts,
+    RemainingBelowZero,
+    WokenInAnyOrder,
+    OldPlaceBehindTheRow,
+    BoostCountsTwice,
+    RetriedWithoutPayload,
 }

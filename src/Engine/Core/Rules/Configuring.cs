@@ -52,6 +52,11 @@ internal static class Configuring
         {
             LaneBoard.CapacityChanged(project.Slots);
         }
+
+        if (Planted.Is(PlantedBug.LoweredLimitEvicts))
+        {
+            Evict(core);
+        }
     }
 
     /// <summary>Sorts the waiting jobs anew when "next" means something else than what the journal says.</summary>
@@ -107,7 +112,7 @@ internal static class Configuring
             else
             {
                 state.Positions.Add(job.Key);
-                LaneBoard.Add(job);
+                AddToLane(state, job);
             }
         }
 
@@ -134,6 +139,30 @@ internal static class Configuring
         name is not null && core.State.Tiers.TryGetValue(name, out var entry) && entry.IsConfigured
             ? entry.Policy
             : core.Settings.Fallback;
+
+    private static void AddToLane(EngineState state, Job job)
+    {
+        var key = job.Key;
+        if (Planted.Is(PlantedBug.BoostCountsTwice))
+        {
+            // In its lane only: its position stays right.
+            job.Key = OrderKey.For(
+                state.Ordering, job.Boost * 2, job.Priority, job.EntrySequence, job.EnteredAt.Ms, state.HeadStartMs);
+        }
+
+        LaneBoard.Add(job);
+        job.Key = key;
+    }
+
+    /// <summary>The planted bug: runs above a limit that was lowered are thrown out.</summary>
+    private static void Evict(EngineCore core)
+    {
+        foreach (var job in core.State.Jobs.Values.Where(static job =>
+            job.State == JobState.Running && job.User.Slots.Used > job.Tier.Policy.UserSlots).ToList())
+        {
+            Finishing.Decide(core, job.Lease, new RunOutcome.Stopped());
+        }
+    }
 
     private static void Refresh(EngineCore core, TierEntry entry)
     {

@@ -61,7 +61,7 @@ internal static class Viewing
         UserId = job.User.Id,
         ProjectId = job.Project?.Id,
         Tier = job.Tier.Name,
-        Payload = job.Payload,
+        Payload = job.Runs > 1 && Planted.Is(PlantedBug.RetriedWithoutPayload) ? default : job.Payload,
         Checkpoint = job.Details?.Checkpoint ?? default,
         IterationsUsed = job.IterationsUsed,
         Timeout = job.Type.Policy?.Timeout ?? TimeSpan.FromHours(1),
@@ -71,9 +71,15 @@ internal static class Viewing
     {
         var now = core.State.Now;
         int used = user?.Allowance.UsedOn(now.Day) ?? 0;
+        int left = tier.DailyLimit - used;
+        if (left < 0 && !Planted.Is(PlantedBug.RemainingBelowZero))
+        {
+            left = 0;
+        }
+
         return new UsageCounters(
             used,
-            Math.Max(0, tier.DailyLimit - used),
+            left,
             iterationsUsed,
             Math.Max(0, tier.IterationCap - iterationsUsed),
             now.NextMidnight.ToDateTimeOffset());

@@ -111,7 +111,8 @@ internal static class LaneBoard
             if (limit.Used + 1 >= capacity && limit.Used < capacity && group.Lanes.Count > 0
                 && !Planted.Is(PlantedBug.LostWakeUp))
             {
-                Unpark(group.Lanes.First, group);
+                Unpark(
+                    Planted.Is(PlantedBug.WokenInAnyOrder) ? group.Lanes.Unordered[^1].Node : group.Lanes.First, group);
             }
         }
     }

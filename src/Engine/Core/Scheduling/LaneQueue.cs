@@ -49,7 +49,7 @@ internal sealed class LaneQueue
         {
             (_first, _firstKey) = (job, key);
         }
-        else if (_lastKey < key)
+        else if (_lastKey < key || Planted.Is(PlantedBug.OldPlaceBehindTheRow))
         {
             (last.NextInLane, last.NextKeyInLane) = (job, key);
             job.PreviousInLane = last;
