@@ -27,7 +27,7 @@ public class LaneBoardBenchmarks
     public void Fill()
     {
         Lane[] lanes = [.. Enumerable.Range(1, Users).Select(user => new Lane(
-            new LaneKey(user, 0, 1, 1, 0), _types[0], _tier, [new Limit(LimitKind.User, $"user-{user}")]))];
+            _types[0], _tier, new UserAccount($"user-{user}", user), project: null, resources: null))];
         for (int i = 0; i < Users * JobsPerUser; i++)
         {
             LaneBoard.Add(NewJob(lanes[i % Users]));
@@ -63,7 +63,7 @@ public class LaneBoardBenchmarks
         Job job = lane.Jobs.First;
         SlotHold hold = spare ?? new SlotHold();
         hold.Job = job;
-        lane.User.Take(hold);
+        lane.Owner.Take(hold);
         LaneBoard.Remove(job);
         _running.Enqueue((job, hold));
     }

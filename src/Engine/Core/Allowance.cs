@@ -1,34 +1,48 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Engine.Core;
 
 /// <summary>How many of a user's jobs are charged to which UTC day, and how many were deferred on it.</summary>
-/// <remarks>A job is charged to the day on which it may run (DA-4). A handful of days matter at a time, so they lie in
-/// a small sorted array.</remarks>
-internal sealed class Allowance
+/// <remarks>A job is charged to the day on which it may run (DA-4). Mostly one day matters at a time: it lies in the
+/// account itself, as every submission looks at both; later ones follow in an array, in order.</remarks>
+internal struct Allowance
 {
-    // Made with the account, so that it lies beside it: every submission looks at both.
-    private (int Day, int Charged, int Deferred)[] _days = new (int, int, int)[2];
+    private DayUse _first;
+    private DayUse[]? _later;
     private int _count;
 
-    internal int LastDay => _count == 0 ? int.MinValue : _days[_count - 1].Day;
+    internal readonly int LastDay => _count == 0 ? int.MinValue : _count == 1 ? _first.Day : _later![_count - 2].Day;
 
-    internal ReadOnlySpan<(int Day, int Charged, int Deferred)> Days => _days.AsSpan(0, _count);
+    /// <summary>What is kept, in the order of the days.</summary>
+    internal readonly IEnumerable<DayUse> Days
+    {
+        get
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                yield return i == 0 ? _first : _later![i - 1];
+            }
+        }
+    }
 
-    internal int ChargedTo(int day)
+    internal readonly int DayCount => _count;
+
+    internal readonly int ChargedTo(int day)
     {
         int index = IndexOf(day);
-        return index < 0 ? 0 : _days[index].Charged;
+        return index < 0 ? 0 : Use(index).Charged;
     }
 
     /// <summary>What people are told they used: charged to the day plus deferred on it (A-H10).</summary>
-    internal int UsedOn(int day)
+    internal readonly int UsedOn(int day)
     {
         int index = IndexOf(day);
-        return index < 0 ? 0 : _days[index].Charged + _days[index].Deferred;
+        return index < 0 ? 0 : Use(index).Charged + Use(index).Deferred;
     }
 
     /// <summary>The first day after <paramref name="day"/> with room, or null when there is none within the
     /// bound.</summary>
-    internal int? FirstDayWithRoom(int day, int limit, int maxDaysAhead)
+    internal readonly int? FirstDayWithRoom(int day, int limit, int maxDaysAhead)
     {
         for (int candidate = day + 1; candidate <= day + maxDaysAhead; candidate++)
         {
@@ -41,9 +55,9 @@ internal sealed class Allowance
         return null;
     }
 
-    internal void Charge(int day, int today) => At(day, today).Charged++;
+    internal void Charge(int day, int today) => On(day, today).Charged++;
 
-    internal void Defer(int day, int today) => At(day, today).Deferred++;
+    internal void Defer(int day, int today) => On(day, today).Deferred++;
 
     /// <summary>Gives a charge back. A day that is over and forgotten has nothing to give back to.</summary>
     internal void Refund(int day)
@@ -51,8 +65,9 @@ internal sealed class Allowance
         int index = IndexOf(day);
         if (index >= 0)
         {
-            Invariant.Holds(_days[index].Charged > 0);
-            _days[index].Charged--;
+            ref var use = ref At(index);
+            Invariant.Holds(use.Charged > 0);
+            use.Charged--;
         }
     }
 
@@ -61,8 +76,9 @@ internal sealed class Allowance
         int index = IndexOf(day);
         if (index >= 0)
         {
-            Invariant.Holds(_days[index].Deferred > 0);
-            _days[index].Deferred--;
+            ref var use = ref At(index);
+            Invariant.Holds(use.Deferred > 0);
+            use.Deferred--;
         }
     }
 
@@ -70,59 +86,87 @@ internal sealed class Allowance
     internal void Restore(int day, int charged, int deferred)
     {
         Invariant.Holds(day > LastDay && charged >= 0 && deferred >= 0);
-        if (_count == _days.Length)
-        {
-            Array.Resize(ref _days, _count * 2);
-        }
-
-        _days[_count++] = (day, charged, deferred);
+        Insert(_count, day) = new DayUse { Day = day, Charged = charged, Deferred = deferred };
     }
 
-    private ref (int Day, int Charged, int Deferred) At(int day, int today)
+    [UnscopedRef]
+    private ref DayUse On(int day, int today)
     {
         Forget(today);
         int index = IndexOf(day);
-        if (index < 0)
+        if (index >= 0)
         {
-            index = ~index;
-            if (_count == _days.Length)
-            {
-                Array.Resize(ref _days, Math.Max(1, _count * 2));
-            }
-
-            Array.Copy(_days, index, _days, index + 1, _count - index);
-            _days[index] = (day, 0, 0);
-            _count++;
+            return ref At(index);
         }
 
-        return ref _days[index];
+        return ref Insert(~index, day);
+    }
+
+    [UnscopedRef]
+    private ref DayUse Insert(int index, int day)
+    {
+        if (_count > 0 && _count > (_later?.Length ?? 0))
+        {
+            Array.Resize(ref _later, Math.Max(2, _count * 2));
+        }
+
+        for (int i = _count++; i > index; i--)
+        {
+            At(i) = At(i - 1);
+        }
+
+        ref var use = ref At(index);
+        use = new DayUse { Day = day };
+        return ref use;
     }
 
     private void Forget(int today)
     {
         int old = 0;
-        while (old < _count && _days[old].Day < today)
+        while (old < _count && Use(old).Day < today)
         {
             old++;
         }
 
         if (old > 0)
         {
-            Array.Copy(_days, old, _days, 0, _count - old);
             _count -= old;
+            for (int i = 0; i < _count; i++)
+            {
+                At(i) = At(i + old);
+            }
+
+            // Who waits for no other day needs no room for one.
+            _later = _count <= 1 ? null : _later;
         }
     }
 
-    private int IndexOf(int day)
+    private readonly int IndexOf(int day)
     {
         for (int i = 0; i < _count; i++)
         {
-            if (_days[i].Day >= day)
+            if (Use(i).Day >= day)
             {
-                return _days[i].Day == day ? i : ~i;
+                return Use(i).Day == day ? i : ~i;
             }
         }
 
         return ~_count;
     }
+
+    private readonly DayUse Use(int index) => index == 0 ? _first : _later![index - 1];
+
+    [UnscopedRef]
+    private ref DayUse At(int index) => ref index == 0 ? ref _first : ref _later![index - 1];
+}
+
+/// <summary>What a user's jobs used of one day.</summary>
+internal struct DayUse
+{
+    internal int Day;
+    internal int Charged;
+    internal int Deferred;
+
+    internal readonly void Deconstruct(out int day, out int charged, out int deferred) =>
+        (day, charged, deferred) = (Day, Charged, Deferred);
 }

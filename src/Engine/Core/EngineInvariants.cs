@@ -26,8 +26,25 @@ internal static class EngineInvariants
     private static List<Job> CheckLists(EngineState state)
     {
         var jobs = new List<Job>();
-        Walk(state.Live, final: false);
-        Walk(state.Ended, final: true);
+        for (var job = state.Live.First; job is not null; job = job.Next)
+        {
+            Require(ReferenceEquals(job.Previous, jobs.LastOrDefault()), $"{job.Id} is linked both ways");
+            Require(job.State != JobState.None && !job.State.IsFinal, $"{job.Id} is {job.State} in the list of live jobs");
+            jobs.Add(job);
+        }
+
+        Require(ReferenceEquals(state.Live.Last, jobs.LastOrDefault()) && state.Live.Count == jobs.Count,
+            "the list of live jobs knows its end and length");
+        Instant lastEnd = default;
+        foreach (var job in state.Ended)
+        {
+            Require(job.State.IsFinal, $"{job.Id} is {job.State} among ended jobs");
+            Require(lastEnd <= job.FinishedAt, "ended jobs lie in order of their end");
+            lastEnd = job.FinishedAt;
+            jobs.Add(job);
+        }
+
+        Require(state.Live.Count + state.Ended.Count == jobs.Count, "the ended jobs are counted");
         Require(jobs.Count == state.Jobs.Count, "every kept job is in one of the two lists");
         foreach (var job in jobs)
         {
@@ -40,24 +57,6 @@ internal static class EngineInvariants
             "the bytes of ended jobs are counted");
         Require(jobs.Select(job => job.Sequence).Distinct().Count() == jobs.Count, "sequences are unique");
         return jobs;
-
-        void Walk(JobList list, bool final)
-        {
-            int count = 0;
-            Job? previous = null;
-            for (var job = list.First; job is not null; previous = job, job = job.Next)
-            {
-                Require(ReferenceEquals(job.Previous, previous), $"{job.Id} is linked both ways");
-                Require(job.State != JobState.None && job.State.IsFinal == final,
-                    $"{job.Id} is {job.State} in the right list");
-                Require(!final || previous is null || previous.FinishedAt <= job.FinishedAt,
-                    "ended jobs lie in order of their end");
-                jobs.Add(job);
-                count++;
-            }
-
-            Require(ReferenceEquals(list.Last, previous) && list.Count == count, "a list knows its end and length");
-        }
     }
 
     private static void CheckCounts(EngineState state, List<Job> jobs)
@@ -87,7 +86,7 @@ internal static class EngineInvariants
             }
 
             // A bijection: no leaked slot, no free ride, never some of them (A3, A4).
-            int expected = job.State == JobState.Running ? job.Lane.Limits.Length : 0;
+            int expected = job.State == JobState.Running ? job.Lane.Limits.Count() : 0;
             Require(held.Count == expected && held.All(limit => job.Lane.Limits.Contains(limit))
                 && held.Distinct().Count() == expected,
                 $"{job.Id} ({job.State}) holds all of its slots, or none");

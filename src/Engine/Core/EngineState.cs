@@ -37,7 +37,7 @@ internal sealed class EngineState
 
     internal JobList Live { get; } = new();
 
-    internal JobList Ended { get; } = new();
+    internal EndedJobs Ended { get; } = new();
 
     /// <summary>What the ended jobs carry, in bytes.</summary>
     internal long EndedBytes { get; private set; }
@@ -46,7 +46,25 @@ internal sealed class EngineState
     internal long[] Counts { get; } = new long[(int)JobState.Skipped + 1];
 
     /// <summary>The logical clock: never goes back (A7).</summary>
-    internal Instant Now { get; set; }
+    internal Instant Now
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value.Day != Today)
+            {
+                Today = value.Day;
+                NextMidnight = value.NextMidnight.ToDateTimeOffset();
+            }
+        }
+    }
+
+    /// <summary>The UTC day of <see cref="Now"/>.</summary>
+    internal int Today { get; private set; }
+
+    /// <summary>When that day ends and allowances reset (A-U8, LA-14).</summary>
+    internal DateTimeOffset NextMidnight { get; private set; } = default(Instant).NextMidnight.ToDateTimeOffset();
 
     /// <summary>A clock that nobody sets, in ms. Not in the journal: it means nothing in another process.</summary>
     internal long MonotonicMs { get; set; }
@@ -76,17 +94,12 @@ internal sealed class EngineState
     /// <summary>A digest of all facts, equal after every replay of the same events (D4).</summary>
     internal ulong ComputeHash() => StateHash.Of(this);
 
-    internal Job NewJob()
-    {
-        var job = _spareJobs.Count > 0 ? _spareJobs.Pop() : new Job();
-        job.Reset();
-        return job;
-    }
+    internal Job NewJob() => _spareJobs.TryPop(out var spare) ? spare : new Job();
 
     internal UserAccount UserOf(string id)
     {
         ref var user = ref CollectionsMarshal.GetValueRefOrAddDefault(Users, id, out _);
-        return user ??= new UserAccount(id, ++_numbers);
+        return user ??= new UserAccount(id, ++_numbers) { IsKnown = true };
     }
 
     internal Project ProjectOf(string id, UserAccount owner)
@@ -126,20 +139,11 @@ internal sealed class EngineState
         ref var lane = ref CollectionsMarshal.GetValueRefOrAddDefault(_lanes, key, out _);
         if (lane is null)
         {
-            var limits = new List<Limit>(2 + (resources?.Length ?? 0)) { user.Slots };
+            lane = new Lane(type, tier, user, project, set);
             if (project is not null)
             {
-                limits.Add(project.Slots);
                 project.LaneCount++;
             }
-
-            limits.AddRange(set?.Limits ?? []);
-            lane = new Lane(key, type, tier, [.. limits])
-            {
-                Owner = user,
-                Project = project,
-                ResourceNames = set?.Names,
-            };
         }
 
         return lane;
@@ -172,11 +176,11 @@ internal sealed class EngineState
         EndedBytes += job.Bytes;
     }
 
-    /// <summary>Forgets an ended job, and whatever only it kept alive.</summary>
-    internal void Forget(Job job)
+    /// <summary>Forgets the job that ended first, and whatever only it kept alive.</summary>
+    internal void ForgetFirst()
     {
+        var job = Ended.RemoveFirst();
         Invariant.Holds(job.State.IsFinal);
-        Ended.Remove(job);
         EndedBytes -= job.Bytes;
         Jobs.Remove(job.Id);
         ForgetOfUser(job);
@@ -196,7 +200,7 @@ internal sealed class EngineState
     /// <summary>Forgets users without jobs once the days they used are over.</summary>
     internal void ForgetIdleUsers()
     {
-        while (_idleUsers.TryPeek(out var idle) && idle.Day < Now.Day)
+        while (_idleUsers.TryPeek(out var idle) && idle.Day < Today)
         {
             _idleUsers.Dequeue();
             if (idle.User.NotedIdleOn == idle.Day)
@@ -205,9 +209,10 @@ internal sealed class EngineState
             }
 
             if (idle.User.JobCount == 0 && idle.User.Answers is not { Count: > 0 }
-                && idle.User.Allowance.LastDay < Now.Day
-                && Knows(idle.User))
+                && idle.User.Allowance.LastDay < Today
+                && idle.User.IsKnown)
             {
+                idle.User.IsKnown = false;
                 Users.Remove(idle.User.Id);
             }
         }
@@ -217,7 +222,7 @@ internal sealed class EngineState
     /// kept.</summary>
     internal void NoteIdle(UserAccount user)
     {
-        int day = Math.Max(user.Allowance.LastDay, Now.Day);
+        int day = Math.Max(user.Allowance.LastDay, Today);
         if (user.NotedIdleOn != day)
         {
             NoteIdle(user, day);
@@ -230,15 +235,26 @@ internal sealed class EngineState
         _idleUsers.Enqueue((user, day));
     }
 
-    /// <summary>Whether the user is known now: of one that was forgotten and came back, only the new account
-    /// is.</summary>
-    internal bool Knows(UserAccount user) =>
-        Users.TryGetValue(user.Id, out var current) && ReferenceEquals(current, user);
+    /// <summary>Asks for the memory of a job that will soon be forgotten; twice, as the job says what else that takes.
+    /// </summary>
+    internal void PrefetchToForget(Job? soon, Job? next)
+    {
+        const int JobLines = 5;
+        Prefetch.Object(soon, JobLines);
+        if (next is not null)
+        {
+            Jobs.Prefetch(next.Id);
+            Prefetch.Object(next.User, lines: 2);
+            Prefetch.Object(next.Lane, lines: 2);
+            Prefetch.Object(next.PreviousOfUser, lines: 2);
+            Prefetch.Object(next.NextOfUser, lines: 2);
+        }
+    }
 
     private void Forget(Lane lane)
     {
         _lanes.Remove(lane.Key);
-        lane.Owner!.Recent.Forget(lane);
+        lane.Owner.Recent.Forget(lane);
         if (lane.Project is { } project && --project.LaneCount == 0)
         {
             Projects.Remove(project.Id);

@@ -68,15 +68,19 @@ internal sealed class JobTypeEntry(string name, int number)
 }
 
 /// <summary>A user with kept jobs or a used allowance.</summary>
-internal sealed class UserAccount(string id, int number)
+/// <remarks>It is the limit of its own slots, so that who looks at one has the other in its cache.</remarks>
+internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User, id)
 {
-    internal string Id { get; } = id;
+    internal string Id => Name;
 
     internal int Number { get; } = number;
 
-    internal Limit Slots { get; } = new(LimitKind.User, id);
+    /// <summary>Found by its id now. Of one that was forgotten and came back, only the new account is.</summary>
+    internal bool IsKnown { get; set; }
 
-    internal Allowance Allowance { get; } = new();
+    internal Limit Slots => this;
+
+    internal Allowance Allowance;
 
     /// <summary>Newest first, linked by <see cref="Job.NextOfUser"/>.</summary>
     internal Job? NewestJob;
@@ -95,17 +99,17 @@ internal sealed class UserAccount(string id, int number)
     internal Dictionary<string, KeptAnswer>? Answers;
 }
 
-/// <summary>A project with kept jobs.</summary>
-internal sealed class Project(string id, int number, UserAccount owner)
+/// <summary>A project with kept jobs, and the limit of its slots.</summary>
+internal sealed class Project(string id, int number, UserAccount owner) : Limit(LimitKind.Project, id)
 {
-    internal string Id { get; } = id;
+    internal string Id => Name;
 
     internal int Number { get; } = number;
 
     /// <summary>Who submitted its first kept job (DA-21).</summary>
     internal UserAccount Owner { get; } = owner;
 
-    internal Limit Slots { get; } = new(LimitKind.Project, id);
+    internal Limit Slots => this;
 
     /// <summary>Lanes of its kept jobs: counted there, so that no job that comes or goes has to look at its
     /// project.</summary>

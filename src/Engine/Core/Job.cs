@@ -12,7 +12,6 @@ internal sealed class Job : HeapNode
 {
     internal JobId Id;
     internal UserAccount User = null!;
-    internal Project? Project;
     internal Lane Lane = null!;
     internal ReadOnlyMemory<byte> Payload;
     internal JobDetails? Details;
@@ -40,7 +39,7 @@ internal sealed class Job : HeapNode
     internal long RunEpoch;
     internal long LastEventId;
     internal int ChargedDay;
-    internal int DeferredOnDay;
+    internal int DeferredOnDay = NeverDeferred;
     internal int Runs;
     internal int IterationsUsed;
     internal int IterationsGranted;
@@ -53,8 +52,8 @@ internal sealed class Job : HeapNode
     internal byte Priority;
     internal byte Retries;
     internal byte LostRuns;
-    internal sbyte StageIndex;
-    internal sbyte Progress;
+    internal sbyte StageIndex = NoStage;
+    internal sbyte Progress = -1;
     internal bool CancelRequested;
     internal bool IsOverdue;
 
@@ -70,6 +69,8 @@ internal sealed class Job : HeapNode
     internal const sbyte NoStage = -1;
 
     internal JobTypeEntry Type => Lane.Type;
+
+    internal Project? Project => Lane.Project;
 
     internal TierEntry Tier => Lane.Tier;
 
@@ -88,7 +89,6 @@ internal sealed class Job : HeapNode
         Invariant.Holds(HeapIndex == Outside && Holds is null);
         Id = default;
         User = null!;
-        Project = null;
         Lane = null!;
         Payload = default;
         Details = null;

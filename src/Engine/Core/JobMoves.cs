@@ -166,8 +166,14 @@ internal static class JobMoves
 
     private static void TakeSlots(EngineState state, Job job)
     {
-        foreach (var limit in job.Lane.Limits)
+        var lane = job.Lane;
+        for (int i = 0; i < lane.LimitCount; i++)
         {
+            if (lane.LimitAt(i) is not { } limit)
+            {
+                continue;
+            }
+
             var hold = state.NewHold();
             hold.Job = job;
             hold.NextOfJob = job.Holds;

@@ -37,11 +37,25 @@ internal struct StateHash
         Add(jobs.Count);
         for (var job = jobs.First; job is not null; job = job.Next)
         {
-            // Each by itself first: a processor then works on several at a time.
-            var hash = new StateHash();
-            hash.AddJob(job);
-            Add((long)hash._digest);
+            Add((long)DigestOf(job));
         }
+    }
+
+    private void AddJobs(EndedJobs jobs)
+    {
+        Add(jobs.Count);
+        foreach (var job in jobs)
+        {
+            Add((long)DigestOf(job));
+        }
+    }
+
+    // Each by itself first: a processor then works on several at a time.
+    private static ulong DigestOf(Job job)
+    {
+        var hash = new StateHash();
+        hash.AddJob(job);
+        return hash._digest;
     }
 
     private void AddJob(Job job)
@@ -178,7 +192,7 @@ internal struct StateHash
         Add(state.IdleUsers.Count);
         foreach (var (user, day) in state.IdleUsers)
         {
-            Add(state.Knows(user) ? user.Id : null);
+            Add(user.IsKnown ? user.Id : null);
             Add(day);
         }
     }
@@ -189,7 +203,7 @@ internal struct StateHash
         if (lane.Digest == 0)
         {
             var hash = new StateHash();
-            hash.Add(lane.Owner!.Id);
+            hash.Add(lane.Owner.Id);
             hash.Add(lane.Project?.Id);
             hash.Add(lane.Type.Name);
             hash.Add(lane.Tier.Name);

@@ -7,16 +7,21 @@ namespace Engine.Estimation;
 public sealed class MovingAverageEstimator : IWaitEstimator
 {
     private const double Weight = 0.3;
+    private const int RecentTiers = 8;
 
-    private readonly Dictionary<string, double> _averageSeconds = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Average> _averages = new(StringComparer.Ordinal);
+
+    // Found by reference: the engine asks for the same few objects again and again.
+    private readonly (Tier? Tier, Average? Average)[] _recent = new (Tier?, Average?)[RecentTiers];
+    private int _nextRecent;
 
     /// <inheritdoc/>
     public void Record(Tier tier, TimeSpan duration)
     {
         ArgumentNullException.ThrowIfNull(tier);
-        ref double average = ref CollectionsMarshal.GetValueRefOrAddDefault(_averageSeconds, tier.Name, out bool exists);
-        average = (Weight * duration.TotalSeconds)
-            + ((1 - Weight) * (exists ? average : tier.InitialDuration.TotalSeconds));
+        var average = Of(tier);
+        average.Seconds = (Weight * duration.TotalSeconds)
+            + ((1 - Weight) * (average.Seconds ?? tier.InitialDuration.TotalSeconds));
     }
 
     /// <inheritdoc/>
@@ -34,6 +39,28 @@ public sealed class MovingAverageEstimator : IWaitEstimator
     public double AverageSeconds(Tier tier)
     {
         ArgumentNullException.ThrowIfNull(tier);
-        return _averageSeconds.TryGetValue(tier.Name, out double seconds) ? seconds : tier.InitialDuration.TotalSeconds;
+        return Of(tier).Seconds ?? tier.InitialDuration.TotalSeconds;
+    }
+
+    private Average Of(Tier tier)
+    {
+        foreach (var recent in _recent)
+        {
+            if (ReferenceEquals(recent.Tier, tier))
+            {
+                return recent.Average!;
+            }
+        }
+
+        ref var average = ref CollectionsMarshal.GetValueRefOrAddDefault(_averages, tier.Name, out _);
+        average ??= new Average();
+        _recent[_nextRecent] = (tier, average);
+        _nextRecent = (_nextRecent + 1) % RecentTiers;
+        return average;
+    }
+
+    private sealed class Average
+    {
+        internal double? Seconds;
     }
 }

@@ -22,6 +22,7 @@ internal sealed class CommandLoop
     private readonly BatchWriter _writer;
     private readonly LoopContext _context;
     private readonly Inbox _inbox;
+    private readonly Lookahead _ahead;
     private readonly IJournal _journal;
     private readonly TimeProvider _time;
     private readonly EngineMetrics _metrics;
@@ -48,6 +49,7 @@ internal sealed class CommandLoop
         ILogger logger)
     {
         (_core, _writer, _context, _inbox, _journal) = (core, writer, context, inbox, journal);
+        _ahead = new Lookahead(inbox, context);
         (_time, _metrics, _logger, _watchman) = (time, metrics, logger, new Watchman(logger));
         _stalls = new Stalls(MonotonicMs());
         (_epoch, _sequence, _checksum) = (ownership.Epoch, ownership.LastSequence, ownership.LastChecksum);
@@ -108,7 +110,7 @@ internal sealed class CommandLoop
 
     /// <summary>Whether a step would find something to do now. With every batch in flight, only the journal can bring it:
     /// what waits in the inbox must go on waiting.</summary>
-    internal bool HasWork => HasDurableBatch || (_spare.Count > 0 && _inbox.HasItems);
+    internal bool HasWork => HasDurableBatch || (_spare.Count > 0 && _ahead.HasItems);
 
     private long FirstDeadline =>
         _core.State.Leases.Count > 0 ? (long)_core.State.Leases.FirstKey.High : long.MaxValue;
@@ -197,7 +199,7 @@ internal sealed class CommandLoop
     private void TakeIn(Batch batch)
     {
         int count = 0;
-        while (count < MaxOperationsPerBatch && !_writer.IsFull && _inbox.TryRead(out var operation))
+        while (count < MaxOperationsPerBatch && !_writer.IsFull && _ahead.TryRead(out var operation))
         {
             count++;
 
@@ -378,10 +380,20 @@ internal sealed class CommandLoop
     private bool DropInbox()
     {
         bool any = false;
-        while (_inbox.TryRead(out var operation))
+        var wait = default(SpinWait);
+        while (!_ahead.IsDrained)
         {
-            operation.Fail(new EngineStoppedException("The engine has stopped.", _failure!));
-            any = true;
+            _inbox.Disperse();
+            if (_ahead.TryRead(out var operation))
+            {
+                operation.Fail(new EngineStoppedException("The engine has stopped.", _failure!));
+                any = true;
+            }
+            else
+            {
+                // Somebody got a place before it was closed, and is just about to put an operation there.
+                wait.SpinOnce();
+            }
         }
 
         return any;

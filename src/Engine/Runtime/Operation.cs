@@ -6,6 +6,17 @@ namespace Engine.Runtime;
 /// <summary>Something a caller asked for, on its way through the loop and back.</summary>
 internal abstract class Operation
 {
+    /// <summary>How often <see cref="Prepare"/> is called before an operation's turn.</summary>
+    internal const int PrepareSteps = 4;
+
+    /// <summary>Asks for memory that deciding will need; each step may use what the one before asked for. Changes nothing
+    /// that is decided on, and is called with other operations between the steps, and before this one's turn.</summary>
+    /// <param name="loop">The loop.</param>
+    /// <param name="step">From 0 to below <see cref="PrepareSteps"/>.</param>
+    internal virtual void Prepare(LoopContext loop, int step)
+    {
+    }
+
     /// <summary>Decides. Called once, by the loop. Returns whether the answer is known; else the loop will be told later.</summary>
     internal abstract bool Execute(LoopContext loop);
 

@@ -10,10 +10,15 @@ internal sealed class SubmitOperation : Operation<SubmitResult>
 
     internal Submission Submission;
 
+    private SubmitHint _hint;
+
+    internal override void Prepare(LoopContext loop, int step) =>
+        Submitting.Prepare(loop.Core, Submission, ref _hint, step);
+
     internal override bool Execute(LoopContext loop)
     {
         // Who repeats a submission while the engine stops is told what it was told before (W5).
-        Answer = !loop.IsStopping ? Submitting.Decide(loop.Core, Submission)
+        Answer = !loop.IsStopping ? Submitting.Decide(loop.Core, Submission, _hint)
             : Submitting.DecideRepeat(loop.Core, Submission) ?? new SubmitResult
             {
                 Outcome = SubmitOutcome.Refused,
@@ -25,6 +30,7 @@ internal sealed class SubmitOperation : Operation<SubmitResult>
     protected override void Recycle()
     {
         Submission = default;
+        _hint = default;
         Pool.Return(this);
     }
 }
@@ -36,6 +42,8 @@ internal sealed class EndRunOperation : Operation<LeaseAnswer>
 
     internal RunLease Lease;
     internal RunOutcome? Outcome;
+
+    internal override void Prepare(LoopContext loop, int step) => Finishing.Prepare(Lease, step);
 
     internal override bool Execute(LoopContext loop)
     {

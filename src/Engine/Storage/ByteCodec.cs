@@ -81,6 +81,14 @@ internal struct ByteWriter(int capacity)
         Length += size;
     }
 
+    /// <summary>Bytes that were encoded before.</summary>
+    internal void Raw(ReadOnlySpan<byte> value)
+    {
+        Ensure(value.Length);
+        value.CopyTo(_bytes.AsSpan(Length));
+        Length += value.Length;
+    }
+
     internal void Bytes(ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty)

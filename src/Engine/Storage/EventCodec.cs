@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Scheduling;
 
 namespace Engine.Storage;
 
@@ -191,21 +192,46 @@ internal static class EventCodec
     {
         WriteNext(e, ref target);
         target.Signed(e.Day);
-        target.Text(e.Type);
-        target.Text(e.User);
-        target.Text(e.Project);
-        target.Text(e.Tier);
-        target.Unsigned((ulong)(e.Resources?.Length ?? 0));
-        foreach (string resource in e.Resources ?? [])
-        {
-            target.Text(resource);
-        }
-
+        WriteNames(e, ref target);
         target.Unsigned((ulong)e.Priority);
         target.Unsigned((ulong)e.Boost);
         target.Unsigned((ulong)e.Count);
         target.Bytes(e.Payload.Span);
         target.Text(e.Message);
+    }
+
+    private static void WriteNames(in JobEvent e, ref ByteWriter target)
+    {
+        // Names are half of a submission, and a lane's are always the same bytes.
+        if (e.KnownLane is { } lane)
+        {
+            target.Raw(lane.EncodedNames ??= NamesOf(lane));
+            return;
+        }
+
+        WriteNames(e.Type, e.User, e.Project, e.Tier, e.Resources, ref target);
+    }
+
+    private static byte[] NamesOf(Lane lane)
+    {
+        var target = new ByteWriter(128);
+        WriteNames(
+            lane.Type.Name, lane.Owner.Id, lane.Project?.Id, lane.Tier.Name, lane.ResourceNames, ref target);
+        return target.Written.ToArray();
+    }
+
+    private static void WriteNames(
+        string? type, string? user, string? project, string? tier, string[]? resources, ref ByteWriter target)
+    {
+        target.Text(type);
+        target.Text(user);
+        target.Text(project);
+        target.Text(tier);
+        target.Unsigned((ulong)(resources?.Length ?? 0));
+        foreach (string resource in resources ?? [])
+        {
+            target.Text(resource);
+        }
     }
 
     internal static void WriteAnswer(SubmitKey key, ref ByteWriter target)

@@ -1,3 +1,4 @@
+using System.Collections;
 using Engine.Core;
 using Engine.Core.Rules;
 using Engine.Core.Scheduling;
@@ -136,8 +137,7 @@ internal sealed class SnapshotReader(EngineCore core)
         {
             var job = _state.NewJob();
             job.Lane = At(_lanes, SnapshotJobCodec.Read(job, previous, ref source, payloads));
-            job.User = job.Lane.Owner!;
-            job.Project = job.Lane.Project;
+            job.User = job.Lane.Owner;
             Invariant.Holds(job.State != JobState.None && Enum.IsDefined(job.State));
             Invariant.Holds(job.Sequence > (previous?.Sequence ?? 0));
             JobMoves.Restore(_state, job);
@@ -149,13 +149,14 @@ internal sealed class SnapshotReader(EngineCore core)
     {
         int count = source.Count();
         Invariant.Holds(count == _jobs.Length - _state.Live.Count);
+        var isListed = new BitArray(_jobs.Length);
         int place = 0;
         for (int i = 0; i < count; i++)
         {
             place += source.Int();
             var job = At(_jobs, place);
-            bool isListed = job.Previous is not null || ReferenceEquals(_state.Ended.First, job);
-            Invariant.Holds(job.State.IsFinal && !isListed);
+            Invariant.Holds(job.State.IsFinal && !isListed[place]);
+            isListed[place] = true;
             _state.AddEnded(job);
         }
     }

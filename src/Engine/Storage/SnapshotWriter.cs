@@ -90,7 +90,7 @@ internal sealed class SnapshotWriter
             jobs[count++] = job;
         }
 
-        for (var job = state.Ended.First; job is not null; job = job.Next)
+        foreach (var job in state.Ended)
         {
             jobs[count++] = job;
         }
@@ -103,7 +103,7 @@ internal sealed class SnapshotWriter
     {
         _types.Add(lane.Type);
         _tiers.Add(lane.Tier);
-        _users.Add(lane.Owner!);
+        _users.Add(lane.Owner);
         if (lane.Project is { } project)
         {
             _projects.Add(project);
@@ -174,9 +174,8 @@ internal sealed class SnapshotWriter
         foreach (var user in _users.All)
         {
             target.Text(user.Id);
-            var days = user.Allowance.Days;
-            target.Unsigned((ulong)days.Length);
-            foreach (var (day, charged, deferred) in days)
+            target.Unsigned((ulong)user.Allowance.DayCount);
+            foreach (var (day, charged, deferred) in user.Allowance.Days)
             {
                 target.Signed(day);
                 target.Unsigned((ulong)charged);
@@ -193,7 +192,7 @@ internal sealed class SnapshotWriter
         {
             target.Text(project.Id);
             WriteUserIfKnown(project.Owner, ref target);
-            if (!_state.Knows(project.Owner))
+            if (!project.Owner.IsKnown)
             {
                 target.Text(project.Owner.Id);
             }
@@ -205,7 +204,7 @@ internal sealed class SnapshotWriter
         target.Unsigned((ulong)_lanes.Count);
         foreach (var lane in _lanes.All)
         {
-            target.Unsigned((ulong)_users.Of(lane.Owner!));
+            target.Unsigned((ulong)_users.Of(lane.Owner));
             target.Unsigned(lane.Project is null ? 0 : (ulong)_projects.Of(lane.Project) + 1);
             target.Unsigned((ulong)_types.Of(lane.Type));
             target.Unsigned((ulong)_tiers.Of(lane.Tier));
@@ -228,7 +227,7 @@ internal sealed class SnapshotWriter
     {
         target.Unsigned((ulong)_state.Ended.Count);
         int previous = 0;
-        for (var job = _state.Ended.First; job is not null; job = job.Next)
+        foreach (var job in _state.Ended)
         {
             int place = PlaceOf(job);
             target.Signed(place - previous);
@@ -266,7 +265,7 @@ internal sealed class SnapshotWriter
     }
 
     private void WriteUserIfKnown(UserAccount user, ref ByteWriter target) =>
-        target.Unsigned(_state.Knows(user) ? (ulong)_users.Of(user) + 1 : 0);
+        target.Unsigned(user.IsKnown ? (ulong)_users.Of(user) + 1 : 0);
 
     private int PlaceOf(Job job)
     {

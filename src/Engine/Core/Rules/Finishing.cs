@@ -8,6 +8,23 @@ namespace Engine.Core.Rules;
 /// </remarks>
 internal static class Finishing
 {
+    /// <summary>Asks for the memory that the end of a run will need. Changes nothing.</summary>
+    internal static void Prepare(in RunLease lease, int step)
+    {
+        // The hint may stand for another job by now, or for another engine's: it is only asked for.
+        if (step == 0)
+        {
+            Prefetch.Object(lease.Hint, lines: 5);
+        }
+        else if (step == 2 && lease.Hint is Job { Lane: { } lane } job)
+        {
+            Prefetch.Object(job.Holds, lines: 2);
+            Prefetch.Object(lane, lines: 2);
+            Prefetch.Object(lane.Owner, lines: 3);
+            Prefetch.Object(lane.Project, lines: 2);
+        }
+    }
+
     /// <summary>Ends the run that a worker holds. A completion out of turn is refused; a stale one changes
     /// nothing.</summary>
     internal static LeaseAnswer Decide(EngineCore core, in RunLease lease, RunOutcome outcome)

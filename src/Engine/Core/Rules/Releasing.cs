@@ -70,13 +70,13 @@ internal static class Releasing
     private static void Release(EngineCore core, Job job)
     {
         var state = core.State;
-        int today = state.Now.Day;
+        int today = state.Today;
         int day = job.ChargedDay;
         if (job.ScheduledWhy == WaitKind.DailyAllowance && day < today)
         {
             // It missed its day (the queue was full, or nobody ran the engine): it runs on today's allowance, or the
             // days missed would add up to more than a day allows.
-            var allowance = job.User.Allowance;
+            ref readonly var allowance = ref job.User.Allowance;
             int limit = job.Tier.Policy.DailyLimit;
             if (allowance.ChargedTo(today) >= limit)
             {
@@ -109,12 +109,12 @@ internal static class Releasing
         if (day != job.ChargedDay)
         {
             job.User.Allowance.Refund(job.ChargedDay);
-            job.User.Allowance.Charge(day, state.Now.Day);
+            job.User.Allowance.Charge(day, state.Today);
             job.ChargedDay = day;
         }
         else if (job.ScheduledWhy == WaitKind.DailyAllowance && Planted.Is(PlantedBug.DoubleCountAtMidnight))
         {
-            job.User.Allowance.Charge(day, state.Now.Day);
+            job.User.Allowance.Charge(day, state.Today);
         }
     }
 }

@@ -7,6 +7,10 @@ internal static class Retaining
     // Bounds what one step does; the rest follows in the next.
     private const int MaxPurgedAtOnce = 4096;
 
+    // As far as memory is away: two steps, as a job has to be there before it says where its neighbours are.
+    private const int FarAhead = 8;
+    private const int NearAhead = 4;
+
     internal static void Decide(EngineCore core)
     {
         var state = core.State;
@@ -24,8 +28,13 @@ internal static class Retaining
         // Those beyond the count go without a look at their age, which would follow the list through cold memory.
         if (count == 0)
         {
-            for (var job = state.Ended.First; count < MaxPurgedAtOnce && IsExpired(core, job); job = job!.Next)
+            foreach (var job in state.Ended)
             {
+                if (count == MaxPurgedAtOnce || !IsExpired(core, job))
+                {
+                    break;
+                }
+
                 count++;
             }
         }
@@ -40,8 +49,11 @@ internal static class Retaining
         {
             var job = state.Ended.First;
             Invariant.Holds(job is not null);
+            state.PrefetchToForget(
+                soon: i + FarAhead < e.Count ? state.Ended.Ahead(FarAhead) : null,
+                next: i + NearAhead < e.Count ? state.Ended.Ahead(NearAhead) : null);
             core.Sink.Forgotten(job.Id);
-            state.Forget(job);
+            state.ForgetFirst();
         }
 
         state.ForgetIdleUsers();
@@ -56,9 +68,13 @@ internal static class Retaining
     {
         int count = 0;
         long left = state.EndedBytes;
-        for (var job = state.Ended.First; left > limit && count < MaxPurgedAtOnce; job = job.Next)
+        foreach (var job in state.Ended)
         {
-            Invariant.Holds(job is not null);
+            if (left <= limit || count == MaxPurgedAtOnce)
+            {
+                break;
+            }
+
             left -= job.Bytes;
             count++;
         }

@@ -18,6 +18,13 @@ internal readonly record struct Submission(
     string? Key,
     UInt128 Fingerprint);
 
+/// <summary>What was found for a submission ahead of its decision.</summary>
+internal struct SubmitHint
+{
+    internal UserAccount? User;
+    internal Lane? Lane;
+}
+
 /// <summary>Admission: repeated key, type, ownership, allowance and cap are one decision at one instant (DA-1 to DA-4,
 /// DA-20: there is no other way in).</summary>
 /// <remarks>Refusals are kept out of line: inlined, each of their results would be cleared on every acceptance too.
@@ -31,10 +38,46 @@ internal static class Submitting
         Message = "The idempotency key was used with another request.",
     };
 
-    internal static SubmitResult Decide(EngineCore core, in Submission submission)
+    /// <summary>Asks for the memory that a submission will need, step by step: each finds what the one before asked
+    /// for. Changes nothing.</summary>
+    internal static void Prepare(EngineCore core, in Submission submission, ref SubmitHint hint, int step)
+    {
+        switch (step)
+        {
+            case 0:
+                Prefetch.Object(submission.UserId);
+                break;
+            case 1:
+                core.State.Users.TryGetValue(submission.UserId, out hint.User);
+                Prefetch.Object(hint.User, lines: 3);
+                core.State.Jobs.Prefetch(submission.Id);
+                break;
+            case 2 when hint.User is { } user:
+                hint.Lane = user.Recent.Guess(submission.ProjectId);
+                Prefetch.Object(hint.Lane, lines: 4);
+                Prefetch.Object(user.NewestJob, lines: 2);
+                break;
+            case 3 when hint.Lane is { } lane:
+                Prefetch.Object(lane.EncodedNames, lines: 2);
+                Prefetch.Object(lane.Jobs.Last, lines: 5);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <param name="core">The core.</param>
+    /// <param name="submission">What was asked.</param>
+    /// <param name="hint">What <see cref="Prepare"/> found; it may be out of date.</param>
+    internal static SubmitResult Decide(EngineCore core, in Submission submission, SubmitHint hint = default)
     {
         var state = core.State;
-        state.Users.TryGetValue(submission.UserId, out var user);
+        var user = hint.User;
+        if (user is not { IsKnown: true })
+        {
+            state.Users.TryGetValue(submission.UserId, out user);
+        }
+
         if (submission.Key is not null && DecideRepeat(core, submission) is { } repeated)
         {
             return repeated;
@@ -53,18 +96,22 @@ internal static class Submitting
             Kind = EventKind.JobSubmitted,
             JobId = submission.Id,
             KnownLane = lane,
-            Type = submission.Type,
-            User = submission.UserId,
-            Project = submission.ProjectId,
-            Tier = tier.Name,
-            Resources = lane is null ? ResourcesOf(core, submission) : lane.ResourceNames,
             Priority = submission.Priority,
             Boost = tier.Boost,
             Payload = submission.Payload,
             Count = Math.Min(tier.IterationDepth, tier.IterationCap),
         };
 
-        int today = state.Now.Day;
+        if (lane is null)
+        {
+            submitted.Type = submission.Type;
+            submitted.User = submission.UserId;
+            submitted.Project = submission.ProjectId;
+            submitted.Tier = tier.Name;
+            submitted.Resources = ResourcesOf(core, submission);
+        }
+
+        int today = state.Today;
         if ((user?.Allowance.ChargedTo(today) ?? 0) < tier.DailyLimit)
         {
             if (state.Queued >= core.Settings.GlobalCap
@@ -119,11 +166,10 @@ internal static class Submitting
     {
         var state = core.State;
         var lane = e.KnownLane ?? LaneOf(core, e);
-        var user = lane.Owner!;
+        var user = lane.Owner;
         var job = state.NewJob();
         job.Id = e.JobId;
         job.User = user;
-        job.Project = lane.Project;
         job.Lane = lane;
         job.Payload = e.Payload;
         job.Sequence = job.EntrySequence = ++state.LastSequence;
@@ -139,7 +185,7 @@ internal static class Submitting
             job.Details = new JobDetails { Message = e.Message };
         }
 
-        int today = state.Now.Day;
+        int today = state.Today;
         user.Allowance.Charge(e.Day, today);
         if (e.Day != today)
         {

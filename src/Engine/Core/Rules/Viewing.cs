@@ -69,8 +69,8 @@ internal static class Viewing
 
     internal static UsageCounters UsageOf(EngineCore core, UserAccount? user, Tier tier, int iterationsUsed)
     {
-        var now = core.State.Now;
-        int used = user?.Allowance.UsedOn(now.Day) ?? 0;
+        var state = core.State;
+        int used = user?.Allowance.UsedOn(state.Today) ?? 0;
         int left = tier.DailyLimit - used;
         if (left < 0 && !Planted.Is(PlantedBug.RemainingBelowZero))
         {
@@ -82,7 +82,7 @@ internal static class Viewing
             left,
             iterationsUsed,
             Math.Max(0, tier.IterationCap - iterationsUsed),
-            now.NextMidnight.ToDateTimeOffset());
+            state.NextMidnight);
     }
 
     /// <summary>A page of a user's jobs, newest first.</summary>
@@ -191,7 +191,7 @@ internal static class Viewing
                 return new WaitReason(
                     WaitKind.DailyAllowance,
                     job.User.Id,
-                    job.User.Allowance.ChargedTo(state.Now.Day),
+                    job.User.Allowance.ChargedTo(state.Today),
                     limitOfDay,
                     Until: job.DueAt.ToDateTimeOffset());
             case JobState.Scheduled:

@@ -7,6 +7,12 @@ internal abstract class HeapNode
 
     /// <summary>The node's place in its heap, <see cref="Outside"/> when it is in none. Set by the heap only.</summary>
     internal int HeapIndex = Outside;
+
+    /// <summary>The heap's first may soon be this node: a chance to ask for memory, nothing more.</summary>
+    /// <param name="isNext">It is one of the next few; else of those behind them.</param>
+    internal virtual void ComesNear(bool isNext)
+    {
+    }
 }
 
 /// <summary>A four-ary heap whose members know their place, so that any of them can leave or move in O(log
@@ -17,6 +23,10 @@ internal sealed class IndexedHeap<T>
     where T : HeapNode
 {
     private const int Arity = 4;
+
+    // The first's children, and theirs.
+    private const int LastNext = Arity;
+    private const int LastBehindNext = Arity + (Arity * Arity);
 
     private (OrderKey Key, T Node)[] _nodes;
 
@@ -130,6 +140,11 @@ internal sealed class IndexedHeap<T>
 
             nodes[index] = nodes[best];
             nodes[index].Node.HeapIndex = index;
+            if (index <= LastBehindNext)
+            {
+                nodes[index].Node.ComesNear(isNext: index <= LastNext);
+            }
+
             index = best;
         }
 

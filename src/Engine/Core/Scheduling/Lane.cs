@@ -3,35 +3,35 @@ namespace Engine.Core.Scheduling;
 /// <summary>The waiting jobs that share a job type, a tier and a set of limits: all of them may run, or none.</summary>
 internal sealed class Lane : HeapNode
 {
-    private const int UserLimit = 0;
+    private const int OwnLimits = 2;
 
-    internal Lane(LaneKey key, JobTypeEntry type, TierEntry tier, Limit[] limits)
+    internal Lane(JobTypeEntry type, TierEntry tier, UserAccount owner, Project? project, ResourceSet? resources)
     {
-        Key = key;
         Type = type;
         Tier = tier;
-        Limits = limits;
+        Owner = owner;
+        Project = project;
+        Resources = resources;
     }
-
-    internal LaneKey Key { get; }
 
     internal JobTypeEntry Type { get; }
 
     internal TierEntry Tier { get; }
 
     /// <summary>Whose jobs wait here.</summary>
-    internal UserAccount? Owner { get; init; }
+    internal UserAccount Owner { get; }
 
     /// <summary>The project they belong to, if any.</summary>
-    internal Project? Project { get; init; }
+    internal Project? Project { get; }
 
-    /// <summary>The resources each of them needs, sorted; null for none.</summary>
-    internal string[]? ResourceNames { get; init; }
+    /// <summary>The resources each of them needs, if any.</summary>
+    internal ResourceSet? Resources { get; }
 
-    /// <summary>The narrowest first; the user's is always there.</summary>
-    internal Limit[] Limits { get; }
+    /// <summary>The names of those resources, sorted; null for none.</summary>
+    internal string[]? ResourceNames => Resources?.Names;
 
-    internal LaneQueue Jobs { get; } = new();
+    /// <summary>The jobs that wait.</summary>
+    internal LaneQueue Jobs;
 
     /// <summary>The limit it is parked on, or null when it may run (or is empty).</summary>
     internal Limit? ParkedOn { get; set; }
@@ -42,16 +42,29 @@ internal sealed class Lane : HeapNode
     /// <summary>A digest of what tells it from other lanes, 0 until <see cref="StateHash"/> asks for it.</summary>
     internal ulong Digest { get; set; }
 
-    internal Limit User => Limits[UserLimit];
+    /// <summary>The bytes that name it in the journal, null until <c>EventCodec</c> needs them.</summary>
+    internal byte[]? EncodedNames { get; set; }
+
+    /// <summary>The settings under which the latest submission to it was found right, and the resources that that asked
+    /// for itself: see <see cref="RecentLanes"/>.</summary>
+    internal (EngineSettings? Settings, string[]? Resources) LastAsked;
+
+    internal LaneKey Key => new(Owner.Number, Project?.Number ?? 0, Type.Number, Tier.Number, Resources?.Number ?? 0);
+
+    /// <summary>How many limits must have room for a job of it; see <see cref="LimitAt"/>.</summary>
+    internal int LimitCount => OwnLimits + (Resources?.Limits.Length ?? 0);
+
+    /// <summary>All of its limits, the narrowest first.</summary>
+    internal IEnumerable<Limit> Limits => Enumerable.Range(0, LimitCount).Select(LimitAt).OfType<Limit>();
 
     /// <summary>The first full limit, or null when a job of this lane may run.</summary>
     internal Limit? FullLimit
     {
         get
         {
-            foreach (var limit in Limits)
+            for (int i = 0; i < LimitCount; i++)
             {
-                if (!limit.HasRoomFor(Tier))
+                if (LimitAt(i) is { } limit && !limit.HasRoomFor(Tier))
                 {
                     return limit;
                 }
@@ -60,6 +73,29 @@ internal sealed class Lane : HeapNode
             return null;
         }
     }
+
+    /// <inheritdoc/>
+    internal override void ComesNear(bool isNext)
+    {
+        if (!isNext)
+        {
+            Prefetch.Object(this, lines: 4);
+        }
+        else if (Jobs.Count > 0)
+        {
+            Prefetch.Object(Jobs.First, lines: 5);
+            Prefetch.Object(Owner, lines: 3);
+            Prefetch.Object(Project, lines: 2);
+        }
+    }
+
+    /// <summary>The user's, the project's (null without one), then those of the resources.</summary>
+    internal Limit? LimitAt(int index) => index switch
+    {
+        0 => Owner,
+        1 => Project,
+        _ => Resources!.Limits[index - OwnLimits],
+    };
 }
 
 /// <summary>What tells lanes apart: numbers of the user, the project (0 for none), type, tier and set of

@@ -149,9 +149,9 @@ internal static class LaneBoard
     private static void WakeInPlaceOf(Lane lane, Limit? except)
     {
         bool stillReady = lane.ParkedOn is null && lane.Jobs.Count > 0;
-        foreach (var limit in lane.Limits)
+        for (int i = 0; i < lane.LimitCount; i++)
         {
-            if (ReferenceEquals(limit, except)
+            if (lane.LimitAt(i) is not { } limit || ReferenceEquals(limit, except)
                 || limit.GroupOf(lane.Type, lane.Tier) is not { Lanes.Count: > 0 } group
                 || !limit.HasRoomFor(lane.Tier)
                 || (stillReady && lane.Jobs.FirstKey < group.Lanes.FirstKey))

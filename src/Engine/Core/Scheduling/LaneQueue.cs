@@ -7,7 +7,7 @@ namespace Engine.Core.Scheduling;
 /// are far away. A job that comes out of order (a higher priority, an old place) goes to a heap beside the row.
 /// Everything is O(log n).
 /// </remarks>
-internal sealed class LaneQueue
+internal struct LaneQueue
 {
     private Job? _first;
     private Job? _last;
@@ -16,16 +16,16 @@ internal sealed class LaneQueue
     private int _length;
     private IndexedHeap<Job>? _others;
 
-    internal int Count => _length + (_others?.Count ?? 0);
+    internal readonly int Count => _length + (_others?.Count ?? 0);
 
     /// <summary>The job with the lowest key. There is one.</summary>
-    internal Job First => IsRowNext ? _first! : _others!.First;
+    internal readonly Job First => IsRowNext ? _first! : _others!.First;
 
     /// <summary>The lowest key. There is one.</summary>
-    internal OrderKey FirstKey => IsRowNext ? _firstKey : _others!.FirstKey;
+    internal readonly OrderKey FirstKey => IsRowNext ? _firstKey : _others!.FirstKey;
 
     /// <summary>The jobs with their keys, in no particular order.</summary>
-    internal IEnumerable<(OrderKey Key, Job Job)> Members
+    internal readonly IEnumerable<(OrderKey Key, Job Job)> Members
     {
         get
         {
@@ -41,7 +41,10 @@ internal sealed class LaneQueue
         }
     }
 
-    private bool IsRowNext => _first is not null && (_others is not { Count: > 0 } || _firstKey < _others.FirstKey);
+    private readonly bool IsRowNext => _first is not null && (_others is not { Count: > 0 } || _firstKey < _others.FirstKey);
+
+    /// <summary>The job that the next one in order would be linked to, if there is one.</summary>
+    internal readonly Job? Last => _last;
 
     internal void Add(OrderKey key, Job job)
     {

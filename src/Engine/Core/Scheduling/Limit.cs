@@ -11,7 +11,7 @@ internal enum LimitKind : byte
 /// <summary>A counter of slots with the runs that hold them and the lanes that wait for one.</summary>
 /// <remarks>The capacity of a user's or project's limit is the tier's of whoever asks; a resource has its own. Parked
 /// lanes are grouped by who can use a freed slot in their place: one job type and one tier.</remarks>
-internal sealed class Limit(LimitKind kind, string name)
+internal class Limit(LimitKind kind, string name)
 {
     private List<ParkGroup>? _groups;
     private SlotHold? _firstHold;

@@ -140,11 +140,7 @@ internal sealed class PositionIndex
         while (node is PositionBranch branch)
         {
             int slot = branch.SlotOf(key);
-            foreach (int total in ((ReadOnlySpan<int>)branch.Totals)[..slot])
-            {
-                before += total;
-            }
-
+            before += branch.TotalBefore(slot);
             node = branch.Children[slot];
         }
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Engine.Core.Scheduling;
@@ -104,6 +105,26 @@ internal sealed class PositionBranch : PositionNode
 
     /// <summary>The child under which a key belongs.</summary>
     internal int SlotOf(OrderKey key) => CountUpTo(((ReadOnlySpan<OrderKey>)Separators)[1..Count], key);
+
+    /// <summary>How many keys are below the children before a slot.</summary>
+    internal int TotalBefore(int slot)
+    {
+        ReadOnlySpan<int> totals = Totals;
+        var sums = Vector<int>.Zero;
+        int i = 0;
+        for (; i <= slot - Vector<int>.Count; i += Vector<int>.Count)
+        {
+            sums += new Vector<int>(totals[i..]);
+        }
+
+        int sum = Vector.Sum(sums);
+        for (; i < slot; i++)
+        {
+            sum += totals[i];
+        }
+
+        return sum;
+    }
 
     internal void InsertAt(int at, OrderKey separator, PositionNode child, int total)
     {

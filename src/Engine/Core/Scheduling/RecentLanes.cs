@@ -16,14 +16,23 @@ internal struct RecentLanes
         : _second.Fits(settings, type, tier, project, resources) ? _second.Lane
         : null;
 
+    /// <summary>A guess from the project alone, without a look at the lane.</summary>
+    internal readonly Lane? Guess(string? project) => _second.Lane is not null && _second.Project == project
+        ? _second.Lane
+        : _newest.Lane;
+
     /// <summary>Remembers where a submission went.</summary>
     /// <param name="settings">The settings under which it was found right.</param>
     /// <param name="lane">The lane.</param>
     /// <param name="resources">The resources that the submission itself asked for.</param>
     internal void Remember(EngineSettings settings, Lane lane, string[]? resources)
     {
-        _second = _newest;
-        _newest = new Memo(settings, lane, resources);
+        lane.LastAsked = (settings, resources);
+        if (!ReferenceEquals(_newest.Lane, lane) && !ReferenceEquals(_second.Lane, lane))
+        {
+            _second = _newest;
+            _newest = new Memo(lane);
+        }
     }
 
     internal void Forget(Lane lane)
@@ -39,21 +48,19 @@ internal struct RecentLanes
         }
     }
 
-    private readonly struct Memo(EngineSettings settings, Lane lane, string[]? resources)
+    private readonly struct Memo(Lane lane)
     {
-        // Names beside the lane, so that one that does not fit is not looked at.
-        private readonly EngineSettings? _settings = settings;
-        private readonly string? _project = lane.Project?.Id;
-        private readonly string _type = lane.Type.Name;
-        private readonly string _tier = lane.Tier.Name;
+        // Beside the lane, so that one that does not fit is not looked at.
+        internal readonly string? Project = lane.Project?.Id;
 
-        internal Lane? Lane { get; } = lane;
+        internal readonly Lane? Lane = lane;
 
         internal bool Fits(EngineSettings settings, string type, string? tier, string? project, string[]? asked) =>
-            ReferenceEquals(_settings, settings)
-            && _project == project
-            && _type == type
-            && _tier == tier
-            && (asked ?? []).AsSpan().SequenceEqual(resources);
+            Lane is { } lane
+            && Project == project
+            && ReferenceEquals(lane.LastAsked.Settings, settings)
+            && lane.Type.Name == type
+            && lane.Tier.Name == tier
+            && (asked ?? []).AsSpan().SequenceEqual(lane.LastAsked.Resources);
     }
 }

@@ -1,0 +1,70 @@
+using Engine.Core;
+
+namespace Engine.Runtime;
+
+/// <summary>Takes operations out of the inbox a few at a time, so that each can ask for its memory before its
+/// turn.</summary>
+/// <remarks>The loop's thread only. What was taken out is taken in order, and as surely as if it were in the inbox
+/// still.</remarks>
+internal sealed class Lookahead(Inbox inbox, LoopContext context)
+{
+    // Enough for the memory of the last to arrive while the first ones are decided; more would push it out again.
+    private const int MaxTaken = 16;
+    private const int OperationLines = 4;
+
+    private readonly Operation?[] _taken = new Operation?[MaxTaken];
+    private int _next;
+    private int _count;
+
+    /// <summary>Whether there is an operation.</summary>
+    internal bool HasItems => _next < _count || inbox.HasItems;
+
+    /// <summary>Whether nothing is left to come, in a closed inbox.</summary>
+    internal bool IsDrained => _next == _count && inbox.IsDrained;
+
+    internal bool TryRead(out Operation operation)
+    {
+        if (_next == _count && !Fill())
+        {
+            operation = null!;
+            return false;
+        }
+
+        operation = _taken[_next]!;
+        _taken[_next++] = null;
+        return true;
+    }
+
+    private bool Fill()
+    {
+        (_next, _count) = (0, 0);
+        Take();
+        inbox.Release(_count);
+        if (_count == 0)
+        {
+            // Those in line may have been let in just now.
+            Take();
+            inbox.Release(_count);
+        }
+
+        for (int step = 0; step < Operation.PrepareSteps; step++)
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                _taken[i]!.Prepare(context, step);
+            }
+        }
+
+        return _count > 0;
+    }
+
+    private void Take()
+    {
+        while (_count < MaxTaken && inbox.TryRead(out var operation))
+        {
+            // Its caller wrote it on another processor.
+            Prefetch.Object(operation, OperationLines);
+            _taken[_count++] = operation;
+        }
+    }
+}
