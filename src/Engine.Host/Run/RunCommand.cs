@@ -80,7 +80,13 @@ internal static class RunCommand
         await using (file.ConfigureAwait(false))
         {
             return await RunHost.RunAsync(
-                file, options, Settings(parsed, name), DisplayFor(parsed), Console.Out, Console.Error).ConfigureAwait(false);
+                file,
+                options,
+                Settings(parsed, name),
+                DisplayFor(parsed),
+                Console.Out,
+                Console.Error,
+                TimeProvider.System).ConfigureAwait(false);
         }
     }
 

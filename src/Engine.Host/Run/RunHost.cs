@@ -12,11 +12,17 @@ internal static class RunHost
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
 
     internal static async Task<int> RunAsync(
-        Stream file, RunOptions options, HostSettings settings, RunDisplay display, TextWriter output, TextWriter errors)
+        Stream file,
+        RunOptions options,
+        HostSettings settings,
+        RunDisplay display,
+        TextWriter output,
+        TextWriter errors,
+        TimeProvider time)
     {
         var types = EngineSetup.ServedTypes(settings).ToDictionary(
             type => type.Type.Name, type => type.Handler == HandlerKind.Process, StringComparer.Ordinal);
-        using var host = Build(settings);
+        using var host = Build(settings, time);
         using var signals = new StopSignals(display);
         int? cannotStart = await StartAsync(host, errors, signals.First).ConfigureAwait(false);
         if (cannotStart is not null)
@@ -39,7 +45,7 @@ internal static class RunHost
             display.Note($"Going on with what is stored: {recovery}");
         }
 
-        var session = new RunSession(engine, settings, options, display, TimeProvider.System);
+        var session = new RunSession(engine, settings, options, display, time);
         try
         {
             await session.WorkAsync(file, types, signals.First).ConfigureAwait(false);
@@ -63,7 +69,7 @@ internal static class RunHost
         }
     }
 
-    private static IHost Build(HostSettings settings)
+    private static IHost Build(HostSettings settings, TimeProvider time)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(
             new HostApplicationBuilderSettings { EnvironmentName = settings.Environment, DisableDefaults = true });
@@ -75,7 +81,7 @@ internal static class RunHost
             "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
             console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(time);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddConfiguredEngine(settings);
         return builder.Build();

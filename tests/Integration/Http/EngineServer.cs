@@ -61,11 +61,7 @@ internal sealed class EngineServer : IAsyncDisposable
             },
             collection =>
             {
-                if (time is not null)
-                {
-                    collection.AddSingleton(time);
-                }
-
+                collection.AddSingleton(time ?? ShiftedTime.AtNoon());
                 services?.Invoke(collection);
             });
         await app.StartAsync();

@@ -24,7 +24,8 @@ public sealed class ReloadTests : IDisposable
         await using var app = ServeHost.Create(
             configuration,
             SettingsReader.Read(configuration),
-            engine => engine.AddHandler("build", _ => runs, type => type with { Pipeline = Pipeline.Build }));
+            engine => engine.AddHandler("build", _ => runs, type => type with { Pipeline = Pipeline.Build }),
+            services => services.AddSingleton<TimeProvider>(ShiftedTime.AtNoon()));
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         client.DefaultRequestHeaders.Authorization = new("Bearer", "dev:u:cto_scale");

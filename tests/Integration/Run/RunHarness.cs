@@ -30,9 +30,15 @@ internal sealed class RunHarness : IDisposable
         settings.DataDirectory = Path.Combine(Directory, "data");
         using var output = new StringWriter();
         using var errors = new StringWriter();
-        var display = new RunDisplay(output, errors, TimeProvider.System);
+        var time = ShiftedTime.AtNoon();
         int code = await RunHost.RunAsync(
-            content, new RunOptions { File = "file.jsonl", Batch = batch }, settings, display, output, errors).WaitAsync(Guard);
+            content,
+            new RunOptions { File = "file.jsonl", Batch = batch },
+            settings,
+            new RunDisplay(output, errors, time),
+            output,
+            errors,
+            time).WaitAsync(Guard);
         return new RunResult(code, output.ToString(), errors.ToString());
     }
 

@@ -51,14 +51,16 @@ public sealed class SampleTests : IDisposable
         settings.DataDirectory = _data;
         using var output = new StringWriter();
         using var errors = new StringWriter();
+        var time = ShiftedTime.AtNoon();
         await using var file = File.OpenRead(Path.Combine(samples, name));
         int code = await RunHost.RunAsync(
             file,
             new RunOptions { File = Path.Combine(samples, name), Batch = name },
             settings,
-            new RunDisplay(output, errors, TimeProvider.System),
+            new RunDisplay(output, errors, time),
             output,
-            errors).WaitAsync(TimeSpan.FromMinutes(5));
+            errors,
+            time).WaitAsync(TimeSpan.FromMinutes(5));
         return new RunResult(code, output.ToString(), errors.ToString());
     }
 }
