@@ -24,8 +24,14 @@ public abstract class JournalContract : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await Journal.DisposeAsync();
-        Directory.Delete(StorePath, recursive: true);
+        try
+        {
+            await Journal.DisposeAsync();
+        }
+        finally
+        {
+            Directory.Delete(StorePath, recursive: true);
+        }
     }
 
     [ContractFact]

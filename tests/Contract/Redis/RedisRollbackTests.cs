@@ -18,17 +18,22 @@ public sealed class RedisRollbackTests
         var writer = await JournalWriter.AcquireAsync(journal);
         await writer.AppendAsync("1", "2");
         server.Kill();
-        string backup = Directory.CreateTempSubdirectory("engine-backup-").FullName;
+        using var directory = new TestDirectory();
+        string backup = directory["backup"];
         Copy(server.DataDirectory, backup);
         await server.StartAsync();
         await writer.AppendAsync("3");
 
         server.Kill();
         Directory.Delete(server.DataDirectory, recursive: true);
-        Copy(restored ? backup : Directory.CreateTempSubdirectory("engine-empty-").FullName, server.DataDirectory);
+        Directory.CreateDirectory(server.DataDirectory);
+        if (restored)
+        {
+            Copy(backup, server.DataDirectory);
+        }
+
         await server.StartAsync();
         var result = await writer.Start("4").AsTask().WaitAsync(RedisJournals.Patience);
-        Directory.Delete(backup, recursive: true);
 
         Assert.Equal(AppendStatus.Unknown, result.Status);
         Assert.Equal(AppendStatus.Unknown, (await writer.Start("5")).Status);

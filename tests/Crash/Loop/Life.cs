@@ -162,7 +162,7 @@ internal sealed class Life : IDisposable
         }
 
         await AskAgainAsync(model);
-        Count(model);
+        _tally.AddLife(Book, model);
         return model;
     }
 
@@ -351,7 +351,11 @@ internal sealed class Life : IDisposable
 
     public void Dispose()
     {
-        if (!_keep)
+        if (_keep)
+        {
+            TempRoot.Keep(Directory);
+        }
+        else
         {
             System.IO.Directory.Delete(Directory, recursive: true);
         }
@@ -415,28 +419,6 @@ internal sealed class Life : IDisposable
                 _awaited.Reached!.SetResult();
             }
         }
-    }
-
-    private void Count(JournalModel model)
-    {
-        _tally.Add("jobs", model.Jobs.Count);
-        _tally.Add("lost runs", model.LostRuns);
-        _tally.Add("lost too often", model.LostTooOften);
-        foreach (var answer in Book.Submissions.Values.SelectMany(submission => submission.Answers))
-        {
-            _tally.Add(answer.Repeated ? "repeated by key" : answer.Outcome switch
-            {
-                SubmitOutcome.Refused => $"refused: {answer.Reason}",
-                SubmitOutcome.Scheduled => "scheduled for a later day",
-                SubmitOutcome.Queued => "queued",
-            });
-        }
-
-        var cancels = Book.Cancels.Values.SelectMany(outcomes => outcomes).ToList();
-        _tally.Add("cancelled at once", cancels.Count(outcome => outcome == CancelOutcome.Cancelled));
-        _tally.Add("cancelled while it ran", cancels.Count(outcome => outcome == CancelOutcome.Requested));
-        _tally.Add("confirmed", model.Jobs.Values.Sum(job => job.Confirmations));
-        _tally.Add("late completions refused", Book.Stale.Count);
     }
 
     private async Task<bool> WaitForAsync(EngineUnderTest child, Kill kill, TimeSpan patience)

@@ -51,11 +51,16 @@ internal sealed class LeasedHost : IAsyncDisposable
     internal static async Task<int> EndOfAsync(LeasedStore store, params (string Key, string Value)[] settings)
     {
         var (app, _, read, directory) = Create(store, null, settings);
-        await using (app)
+        try
         {
-            int code = await ServeCommand.RunAsync(app, read, CancellationToken.None).WaitAsync(TestEngine.Guard);
+            await using (app)
+            {
+                return await ServeCommand.RunAsync(app, read, CancellationToken.None).WaitAsync(TestEngine.Guard);
+            }
+        }
+        finally
+        {
             Directory.Delete(directory, recursive: true);
-            return code;
         }
     }
 

@@ -42,10 +42,15 @@ internal sealed partial class RedisServer : IAsyncDisposable
                 await server.StartAsync();
                 return server;
             }
-            catch (InvalidOperationException) when (attempt < 5)
+            catch (Exception error)
             {
-                // Somebody else was faster to take the port.
                 await server.DisposeAsync();
+                if (error is not InvalidOperationException || attempt == 5)
+                {
+                    throw;
+                }
+
+                // Somebody else was faster to take the port.
             }
         }
     }
