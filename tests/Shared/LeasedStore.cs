@@ -78,7 +78,7 @@ internal sealed class LeasedStore(TimeProvider time, TimeSpan lease)
 }
 
 /// <summary>One host's side of a <see cref="LeasedStore"/>.</summary>
-internal sealed class LeasedJournal : ILeasedJournal
+internal sealed class LeasedJournal : ForwardingJournal, ILeasedJournal
 {
     private readonly LeasedStore _store;
     private readonly Func<string?> _address;
@@ -90,6 +90,7 @@ internal sealed class LeasedJournal : ILeasedJournal
     private volatile bool _isPaused;
 
     internal LeasedJournal(LeasedStore store, Func<string?> address)
+        : base(store.Frames)
     {
         (_store, _address) = (store, address);
         _renewal = store.Time.CreateTimer(
@@ -99,7 +100,7 @@ internal sealed class LeasedJournal : ILeasedJournal
             Timeout.InfiniteTimeSpan);
     }
 
-    public Durability Durability => Durability.Logged;
+    public override Durability Durability => Durability.Logged;
 
     public bool HoldsLease => _store.Now() < Volatile.Read(ref _heldUntil);
 
@@ -120,7 +121,7 @@ internal sealed class LeasedJournal : ILeasedJournal
         Renew();
     }
 
-    public async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
+    public override async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
     {
         Attempts++;
         long asked = _store.Now();
@@ -130,10 +131,7 @@ internal sealed class LeasedJournal : ILeasedJournal
         return ownership;
     }
 
-    public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames) =>
-        _store.Frames.AppendAsync(epoch, expectedSequence, frames);
-
-    public async IAsyncEnumerable<JournalFrame> ReadAsync(
+    public override async IAsyncEnumerable<JournalFrame> ReadAsync(
         long fromSequence,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -143,28 +141,18 @@ internal sealed class LeasedJournal : ILeasedJournal
             throw damage;
         }
 
-        await foreach (var frame in _store.Frames.ReadAsync(fromSequence, cancellationToken))
+        await foreach (var frame in base.ReadAsync(fromSequence, cancellationToken))
         {
             yield return frame;
         }
     }
 
-    public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
-        _store.Frames.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-    public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
-        _store.Frames.LoadSnapshotAsync(cancellationToken);
-
-    public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default) =>
-        _store.Frames.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-    public ValueTask DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         IsDisposed = true;
         _renewal.Dispose();
         _store.Release(this);
-        return ValueTask.CompletedTask;
+        return base.DisposeAsync();
     }
 
     private void Renew()

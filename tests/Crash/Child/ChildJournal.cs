@@ -6,11 +6,12 @@ namespace Engine.Tests.Crash.Child;
 /// <summary>The journal as the child's engine sees it: with a point to stop at inside the replay, and, when a test plants
 /// that bug, with acknowledgements that come before the append.</summary>
 internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter? archive, int acknowledgeEarlyMs)
-    : ILeasedJournal
+    : ForwardingJournal(inner), ILeasedJournal
 {
     internal const string Replaying = "Replaying";
     internal const string Replayed = "Replayed";
 
+    private readonly ILeasedJournal? _leased = inner as ILeasedJournal;
     private readonly TaskCompletionSource<AppendResult> _never = new();
     private readonly Lock _gate = new();
     private Task _late = Task.CompletedTask;
@@ -18,26 +19,24 @@ internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter?
     /// <summary>The epoch of this process.</summary>
     internal long Epoch { get; private set; }
 
-    public Durability Durability => inner.Durability;
-
-    public bool HoldsLease => inner is not ILeasedJournal { HoldsLease: false };
+    public bool HoldsLease => _leased is not { HoldsLease: false };
 
     /// <summary>What is owned by a lock on files is owned for as long as the process lives.</summary>
-    public Task<AppendResult> OwnershipEnded => (inner as ILeasedJournal)?.OwnershipEnded ?? _never.Task;
+    public Task<AppendResult> OwnershipEnded => _leased?.OwnershipEnded ?? _never.Task;
 
-    public async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
+    public override async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
     {
-        var ownership = await inner.AcquireAsync(cancellationToken);
+        var ownership = await base.AcquireAsync(cancellationToken);
         Epoch = ownership.Epoch;
         return ownership;
     }
 
-    public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+    public override ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
         archive?.Write(frames.Span);
         if (acknowledgeEarlyMs == 0)
         {
-            return inner.AppendAsync(epoch, expectedSequence, frames);
+            return base.AppendAsync(epoch, expectedSequence, frames);
         }
 
         byte[] copy = frames.ToArray();
@@ -49,12 +48,12 @@ internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter?
         return new(AppendResult.Durable);
     }
 
-    public async IAsyncEnumerable<JournalFrame> ReadAsync(
+    public override async IAsyncEnumerable<JournalFrame> ReadAsync(
         long fromSequence, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         try
         {
-            await foreach (var frame in inner.ReadAsync(fromSequence, cancellationToken))
+            await foreach (var frame in base.ReadAsync(fromSequence, cancellationToken))
             {
                 pauses.Reached(Replaying);
                 yield return frame;
@@ -67,25 +66,15 @@ internal sealed class ChildJournal(IJournal inner, Pauses pauses, ArchiveWriter?
         }
     }
 
-    public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
-        inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-    public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
-        inner.LoadSnapshotAsync(cancellationToken);
-
-    public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default) =>
-        inner.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         await _late;
-        await inner.DisposeAsync();
+        await base.DisposeAsync();
     }
 
     private async Task AppendLateAsync(Task before, long epoch, long expectedSequence, byte[] frames)
     {
         await Task.WhenAll(before, Task.Delay(acknowledgeEarlyMs));
-        await inner.AppendAsync(epoch, expectedSequence, frames);
+        await base.AppendAsync(epoch, expectedSequence, frames);
     }
 }

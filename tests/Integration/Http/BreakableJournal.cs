@@ -3,14 +3,13 @@ using Engine.Storage;
 namespace Engine.Tests.Http;
 
 /// <summary>A journal that works until it does not, and takes its time before it fails when it is told to.</summary>
-internal sealed class BreakableJournal : IJournal
+internal sealed class BreakableJournal() : ForwardingJournal(new MemoryJournal())
 {
-    private readonly MemoryJournal _inner = new();
     private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _holds;
 
-    public Durability Durability => Durability.Memory;
+    public override Durability Durability => Durability.Memory;
 
     /// <summary>Completes when an append waits for what becomes of it.</summary>
     internal Task Held => _held.Task;
@@ -28,10 +27,7 @@ internal sealed class BreakableJournal : IJournal
         _broken.SetResult();
     }
 
-    public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken) =>
-        _inner.AcquireAsync(cancellationToken);
-
-    public async ValueTask<AppendResult> AppendAsync(
+    public override async ValueTask<AppendResult> AppendAsync(
         long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
         if (_holds)
@@ -42,21 +38,6 @@ internal sealed class BreakableJournal : IJournal
         }
 
         Stored++;
-        return await _inner.AppendAsync(epoch, expectedSequence, frames);
+        return await base.AppendAsync(epoch, expectedSequence, frames);
     }
-
-    public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken) =>
-        _inner.ReadAsync(fromSequence, cancellationToken);
-
-    public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken) =>
-        _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-    public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken) =>
-        _inner.LoadSnapshotAsync(cancellationToken);
-
-    public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken) =>
-        _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-    public ValueTask DisposeAsync() => _inner.DisposeAsync();
 }

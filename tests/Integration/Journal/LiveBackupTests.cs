@@ -129,34 +129,15 @@ public sealed class LiveBackupTests : IDisposable
     }
 
     /// <summary>Keeps everything that is appended, to compare with what others read later.</summary>
-    private sealed class KeepingJournal(FasterJournal inner) : IJournal
+    private sealed class KeepingJournal(FasterJournal inner) : ForwardingJournal(inner)
     {
         internal ConcurrentQueue<ReadOnlyMemory<byte>> Frames { get; } = [];
 
-        public Durability Durability => inner.Durability;
-
-        public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken) =>
-            inner.AcquireAsync(cancellationToken);
-
-        public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+        public override ValueTask<AppendResult> AppendAsync(
+            long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
         {
             Frames.Enqueue(frames.ToArray());
-            return inner.AppendAsync(epoch, expectedSequence, frames);
+            return base.AppendAsync(epoch, expectedSequence, frames);
         }
-
-        public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken) =>
-            inner.ReadAsync(fromSequence, cancellationToken);
-
-        public ValueTask SaveSnapshotAsync(
-            long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken) =>
-            inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-        public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken) =>
-            inner.LoadSnapshotAsync(cancellationToken);
-
-        public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken) =>
-            inner.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

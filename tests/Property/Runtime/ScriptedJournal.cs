@@ -19,11 +19,12 @@ public enum Fault
 }
 
 /// <summary>A memory journal whose appends end when the test says so, in order, and one of which may fail.</summary>
-internal sealed class ScriptedJournal(MemoryJournal inner, int failingAppend = 0, Fault fault = default) : IJournal
+internal sealed class ScriptedJournal(MemoryJournal inner, int failingAppend = 0, Fault fault = default)
+    : ForwardingJournal(inner)
 {
     private readonly Queue<(TaskCompletionSource<AppendResult> Answer, Func<AppendResult> Finish)> _pending = new();
 
-    public Durability Durability => Durability.Memory;
+    public override Durability Durability => Durability.Memory;
 
     /// <summary>Appends that were begun.</summary>
     internal int Begun { get; private set; }
@@ -32,12 +33,9 @@ internal sealed class ScriptedJournal(MemoryJournal inner, int failingAppend = 0
 
     internal bool HasFailed { get; private set; }
 
-    internal MemoryJournal Inner => inner;
+    internal MemoryJournal Inner { get; } = inner;
 
-    public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default) =>
-        inner.AcquireAsync(cancellationToken);
-
-    public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+    public override ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
         bool fails = ++Begun == failingAppend;
         if (fails && fault == Fault.Throws)
@@ -60,7 +58,7 @@ internal sealed class ScriptedJournal(MemoryJournal inner, int failingAppend = 0
             HasFailed = fails;
             if (!fails || fault == Fault.UnknownButWritten)
             {
-                var result = Stories.EngineUnderTest.Done(inner.AppendAsync(epoch, expectedSequence, frames));
+                var result = Stories.EngineUnderTest.Done(base.AppendAsync(epoch, expectedSequence, frames));
                 Assert.Equal(AppendStatus.Durable, result.Status);
             }
 
@@ -83,19 +81,4 @@ internal sealed class ScriptedJournal(MemoryJournal inner, int failingAppend = 0
         append.Answer.SetResult(append.Finish());
         return true;
     }
-
-    public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken = default) =>
-        inner.ReadAsync(fromSequence, cancellationToken);
-
-    public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
-        inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-    public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
-        inner.LoadSnapshotAsync(cancellationToken);
-
-    public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default) =>
-        inner.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
 }

@@ -15,12 +15,11 @@ internal enum SnapshotStep
 
 /// <summary>A journal that breaks off at one step of a snapshot, as the process would that is killed there, and that
 /// remembers every frame, whatever is cut.</summary>
-internal sealed class StepwiseJournal : IJournal
+internal sealed class StepwiseJournal() : ForwardingJournal(new MemoryJournal())
 {
-    private readonly MemoryJournal _inner = new();
     private readonly MemoryJournal _everything = new();
 
-    public Durability Durability => Durability.Synced;
+    public override Durability Durability => Durability.Synced;
 
     internal SnapshotStep? BreaksAt { get; set; }
 
@@ -32,48 +31,49 @@ internal sealed class StepwiseJournal : IJournal
     /// <summary>All frames there ever were.</summary>
     internal IJournal Everything => _everything;
 
-    public async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
+    public override async ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default)
     {
         await _everything.AcquireAsync(cancellationToken);
-        return await _inner.AcquireAsync(cancellationToken);
+        return await base.AcquireAsync(cancellationToken);
     }
 
-    public async ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+    public override async ValueTask<AppendResult> AppendAsync(
+        long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
         Assert.Equal(AppendResult.Durable, await _everything.AppendAsync(epoch, expectedSequence, frames));
-        return await _inner.AppendAsync(epoch, expectedSequence, frames);
+        return await base.AppendAsync(epoch, expectedSequence, frames);
     }
 
-    public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken = default)
+    public override IAsyncEnumerable<JournalFrame> ReadAsync(
+        long fromSequence, CancellationToken cancellationToken = default)
     {
         Pass(SnapshotStep.Read);
-        return _inner.ReadAsync(fromSequence, cancellationToken);
+        return base.ReadAsync(fromSequence, cancellationToken);
     }
 
-    public async ValueTask SaveSnapshotAsync(
+    public override async ValueTask SaveSnapshotAsync(
         long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
     {
         Pass(SnapshotStep.Save);
-        await _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
+        await base.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
         Saved++;
         Pass(SnapshotStep.Saved);
     }
 
-    public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default)
+    public override ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default)
     {
         Pass(SnapshotStep.Load);
-        return _inner.LoadSnapshotAsync(cancellationToken);
+        return base.LoadSnapshotAsync(cancellationToken);
     }
 
-    public async ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default)
+    public override async ValueTask TruncateAsync(
+        long epoch, long belowSequence, CancellationToken cancellationToken = default)
     {
         Pass(SnapshotStep.Truncate);
-        await _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
+        await base.TruncateAsync(epoch, belowSequence, cancellationToken);
         CutBelow = belowSequence;
         Pass(SnapshotStep.Truncated);
     }
-
-    public ValueTask DisposeAsync() => _inner.DisposeAsync();
 
     private void Pass(SnapshotStep step)
     {

@@ -299,10 +299,8 @@ public sealed class CommandLoopTests
     }
 
     /// <summary>Holds one append back while those after it complete at once.</summary>
-    private sealed class OutOfOrderJournal : IJournal
+    private sealed class OutOfOrderJournal() : ForwardingJournal(new MemoryJournal())
     {
-        private readonly MemoryJournal _inner = new();
-
         internal bool HoldNext { get; set; }
 
         internal TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -311,11 +309,10 @@ public sealed class CommandLoopTests
 
         internal TaskCompletionSource<AppendResult> Release { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public Durability Durability => _inner.Durability;
-
-        public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+        public override ValueTask<AppendResult> AppendAsync(
+            long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
         {
-            var appended = _inner.AppendAsync(epoch, expectedSequence, frames);
+            var appended = base.AppendAsync(epoch, expectedSequence, frames);
             if (HoldNext)
             {
                 HoldNext = false;
@@ -330,23 +327,5 @@ public sealed class CommandLoopTests
 
             return appended;
         }
-
-        public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default) =>
-            _inner.AcquireAsync(cancellationToken);
-
-        public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken = default) =>
-            _inner.ReadAsync(fromSequence, cancellationToken);
-
-        public ValueTask SaveSnapshotAsync(
-            long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
-            _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-        public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
-            _inner.LoadSnapshotAsync(cancellationToken);
-
-        public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default) =>
-            _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-        public ValueTask DisposeAsync() => _inner.DisposeAsync();
     }
 }

@@ -3,11 +3,9 @@ using Engine.Storage;
 namespace Engine.Tests;
 
 /// <summary>A memory journal that passes for a durable one, tells what a follower did to it, and lets it fail.</summary>
-internal sealed class FollowedJournal : IJournal
+internal sealed class FollowedJournal() : ForwardingJournal(new MemoryJournal())
 {
-    private readonly MemoryJournal _inner = new();
-
-    public Durability Durability => Durability.Synced;
+    public override Durability Durability => Durability.Synced;
 
     internal List<long> Saved { get; } = [];
 
@@ -21,16 +19,7 @@ internal sealed class FollowedJournal : IJournal
     /// <summary>Waits here before saving.</summary>
     internal Func<Task> Saving { get; set; } = () => Task.CompletedTask;
 
-    public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default) =>
-        _inner.AcquireAsync(cancellationToken);
-
-    public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames) =>
-        _inner.AppendAsync(epoch, expectedSequence, frames);
-
-    public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken = default) =>
-        _inner.ReadAsync(fromSequence, cancellationToken);
-
-    public async ValueTask SaveSnapshotAsync(
+    public override async ValueTask SaveSnapshotAsync(
         long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
     {
         await Saving();
@@ -39,16 +28,16 @@ internal sealed class FollowedJournal : IJournal
             throw new IOException("No space left on device.");
         }
 
-        await _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
+        await base.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
         lock (Saved)
         {
             Saved.Add(sequence);
         }
     }
 
-    public async ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default)
+    public override async ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default)
     {
-        var snapshot = await _inner.LoadSnapshotAsync(cancellationToken);
+        var snapshot = await base.LoadSnapshotAsync(cancellationToken);
         if (!Damaged || snapshot is null)
         {
             return snapshot;
@@ -59,11 +48,10 @@ internal sealed class FollowedJournal : IJournal
         return snapshot with { State = bytes };
     }
 
-    public async ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default)
+    public override async ValueTask TruncateAsync(
+        long epoch, long belowSequence, CancellationToken cancellationToken = default)
     {
-        await _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
+        await base.TruncateAsync(epoch, belowSequence, cancellationToken);
         CutBelow.Add(belowSequence);
     }
-
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

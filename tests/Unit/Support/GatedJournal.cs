@@ -3,16 +3,13 @@ using Engine.Storage;
 namespace Engine.Tests;
 
 /// <summary>A memory journal that a test can hold up, and let fail.</summary>
-internal sealed class GatedJournal : IJournal
+internal sealed class GatedJournal() : ForwardingJournal(new MemoryJournal())
 {
-    private readonly MemoryJournal _inner = new();
     private readonly Lock _gate = new();
     private readonly Queue<Held> _held = new();
     private TaskCompletionSource _arrived = NewSignal();
     private bool _isShut;
     private Func<AppendResult>? _failure;
-
-    public Durability Durability => _inner.Durability;
 
     /// <summary>Appends that wait.</summary>
     internal int HeldCount
@@ -95,7 +92,7 @@ internal sealed class GatedJournal : IJournal
         }
     }
 
-    public ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
+    public override ValueTask<AppendResult> AppendAsync(long epoch, long expectedSequence, ReadOnlyMemory<byte> frames)
     {
         lock (_gate)
         {
@@ -104,7 +101,7 @@ internal sealed class GatedJournal : IJournal
                 return new(_failure());
             }
 
-            var appended = _inner.AppendAsync(epoch, expectedSequence, frames);
+            var appended = base.AppendAsync(epoch, expectedSequence, frames);
             if (!_isShut)
             {
                 return appended;
@@ -118,26 +115,10 @@ internal sealed class GatedJournal : IJournal
         }
     }
 
-    public ValueTask<JournalOwnership> AcquireAsync(CancellationToken cancellationToken = default) =>
-        _inner.AcquireAsync(cancellationToken);
-
-    public IAsyncEnumerable<JournalFrame> ReadAsync(long fromSequence, CancellationToken cancellationToken = default) =>
-        _inner.ReadAsync(fromSequence, cancellationToken);
-
-    public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
-        _inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
-
-    public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
-        _inner.LoadSnapshotAsync(cancellationToken);
-
-    public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default) =>
-        _inner.TruncateAsync(epoch, belowSequence, cancellationToken);
-
-    public ValueTask DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         IsDisposed = true;
-        return _inner.DisposeAsync();
+        return base.DisposeAsync();
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
