@@ -6,90 +6,70 @@ namespace Engine.Tests.Crash;
 /// <summary>A disk that is full, and then is not (F4).</summary>
 public sealed class FullDiskTests
 {
-    private const int SizeKb = 32 * 1024;
-
     [FullDiskFact]
     public async Task F4_a_full_disk_refuses_clearly_loses_nothing_and_serves_again_when_there_is_room()
     {
-        string root = Directory.CreateTempSubdirectory("engine-full-").FullName;
-        Posix.Mount("tmpfs", root, "tmpfs", $"size={SizeKb}k");
-        try
+        using var disk = new SmallDisk();
+        using var life = new Life(seed: 4, new Tally(), journalRoot: disk.Root);
+        string ballast = Path.Combine(disk.Root, "ballast");
+        await using (var child = life.Start(life.Options() with { Mode = ChildMode.Endure }))
         {
-            using var life = new Life(seed: 4, new Tally(), journalRoot: root);
-            string ballast = Path.Combine(root, "ballast");
-            await using (var child = life.Start(life.Options() with { Mode = ChildMode.Endure }))
-            {
-                Assert.True(await child.HearAsync("up", Guards.Start) is not null, child.Complaint);
-                Fill(ballast);
+            Assert.True(await child.HearAsync("up", Guards.Start) is not null, child.Complaint);
+            Fill(ballast);
 
-                // The segments at hand are written full first; then there is none for the next append.
-                string? latched = await child.HearAsync("latched", Guards.Start);
-                Assert.True(latched is not null, child.Complaint);
-                Assert.True(latched.Contains("no space left", StringComparison.Ordinal), latched);
-                await child.Exited.WaitAsync(Guards.Long);
-                Assert.True(child.ExitCode == 0, child.Complaint);
-            }
-
-            var before = await life.CheckAsync();
-
-            // Still full: what is there can be read, and the refusal says what is needed.
-            await using (var child = life.Start(life.Options() with { Mode = ChildMode.Endure }))
-            {
-                string? latched = await child.HearAsync("latched", Guards.Start);
-                Assert.True(latched is not null, child.Complaint);
-                Assert.True(latched.Contains("no space left", StringComparison.Ordinal), latched);
-                await child.Exited.WaitAsync(Guards.Long);
-            }
-
-            // What the last segment had room for may have been added.
-            Assert.True((await life.CheckAsync()).LastSequence >= before.LastSequence);
-
-            File.Delete(ballast);
-            await life.DrainAsync();
+            // The segments at hand are written full first; then there is none for the next append.
+            string? latched = await child.HearAsync("latched", Guards.Start);
+            Assert.True(latched is not null, child.Complaint);
+            Assert.True(latched.Contains("no space left", StringComparison.Ordinal), latched);
+            await child.Exited.WaitAsync(Guards.Long);
+            Assert.True(child.ExitCode == 0, child.Complaint);
         }
-        finally
+
+        var before = await life.CheckAsync();
+
+        // Still full: what is there can be read, and the refusal says what is needed.
+        await using (var child = life.Start(life.Options() with { Mode = ChildMode.Endure }))
         {
-            Posix.Unmount(root);
-            Directory.Delete(root);
+            string? latched = await child.HearAsync("latched", Guards.Start);
+            Assert.True(latched is not null, child.Complaint);
+            Assert.True(latched.Contains("no space left", StringComparison.Ordinal), latched);
+            await child.Exited.WaitAsync(Guards.Long);
         }
+
+        // What the last segment had room for may have been added.
+        Assert.True((await life.CheckAsync()).LastSequence >= before.LastSequence);
+
+        File.Delete(ballast);
+        await life.DrainAsync();
     }
 
     [FullDiskFact]
     public async Task F4_a_disk_that_was_full_for_a_while_is_no_reason_to_stop()
     {
-        string root = Directory.CreateTempSubdirectory("engine-full-").FullName;
-        Posix.Mount("tmpfs", root, "tmpfs", $"size={SizeKb}k");
-        try
+        using var disk = new SmallDisk();
+        using var life = new Life(seed: 5, new Tally(), journalRoot: disk.Root);
+        string ballast = Path.Combine(disk.Root, "ballast");
+        await life.CycleAsync(new Kill(KillPlan.BeforeFirstBatch, "CommitWritten", 1));
+        Fill(ballast);
+        await using (var child = life.Start(life.Options() with { Pause = "CommitWritten", PauseAt = 1 }))
         {
-            using var life = new Life(seed: 5, new Tally(), journalRoot: root);
-            string ballast = Path.Combine(root, "ballast");
-            await life.CycleAsync(new Kill(KillPlan.BeforeFirstBatch, "CommitWritten", 1));
-            Fill(ballast);
-            await using (var child = life.Start(life.Options() with { Pause = "CommitWritten", PauseAt = 1 }))
-            {
-                Assert.True(await child.HearAsync("at", Guards.Start) is not null, child.Complaint);
+            Assert.True(await child.HearAsync("at", Guards.Start) is not null, child.Complaint);
 
-                // Not a wait for something: the time in which a segment is to be made ahead, and there is no room.
-                await Task.Delay(200);
-                File.Delete(ballast);
-                await child.SayAsync("go");
-                Assert.True(await child.HearAsync("up", Guards.Start) is not null, child.Complaint);
+            // Not a wait for something: the time in which a segment is to be made ahead, and there is no room.
+            await Task.Delay(200);
+            File.Delete(ballast);
+            await child.SayAsync("go");
+            Assert.True(await child.HearAsync("up", Guards.Start) is not null, child.Complaint);
 
-                // Not a wait for something: load enough for a few segments.
-                await Task.Delay(500);
-                await life.StopAsync(child);
-            }
-
-            await life.CheckAsync();
-            int segments = Directory.GetFiles(life.Options().JournalDirectory, "segment-*.log").Length;
-            Assert.True(segments > 2, $"{segments} segments: none was made after the disk had room again");
-            await life.DrainAsync();
+            // Not a wait for something: load enough for a few segments.
+            await Task.Delay(500);
+            await life.StopAsync(child);
         }
-        finally
-        {
-            Posix.Unmount(root);
-            Directory.Delete(root);
-        }
+
+        await life.CheckAsync();
+        int segments = Directory.GetFiles(life.Options().JournalDirectory, "segment-*.log").Length;
+        Assert.True(segments > 2, $"{segments} segments: none was made after the disk had room again");
+        await life.DrainAsync();
     }
 
     private static void Fill(string path)
@@ -106,6 +86,22 @@ public sealed class FullDiskTests
         catch (IOException)
         {
             // Full.
+        }
+    }
+
+    /// <summary>A file system in memory that is soon full.</summary>
+    private sealed class SmallDisk : IDisposable
+    {
+        private const int SizeKb = 32 * 1024;
+
+        internal SmallDisk() => Posix.Mount("tmpfs", Root, "tmpfs", $"size={SizeKb}k");
+
+        internal string Root { get; } = Directory.CreateTempSubdirectory("engine-full-").FullName;
+
+        public void Dispose()
+        {
+            Posix.Unmount(Root);
+            Directory.Delete(Root);
         }
     }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using Engine.Storage.Faster;
-using Engine.Tests.Crash.Child;
 using Engine.Tests.Crash.Loop;
 using Engine.Tests.Crash.Rigs;
 using Xunit.Abstractions;
@@ -15,31 +13,11 @@ public sealed class KillLoopTests(ITestOutputHelper output)
 
     private static readonly string[] Corners =
     [
-        "kill: busy",
-        "kill: any moment",
-        "kill: right after start",
+        .. Rigs.Corners.Writing,
+        .. Rigs.Corners.Dying,
         "kill: torn commit",
-        "kill: segment recorded",
-        $"kill: {KillPlan.BeforeFirstBatch}",
-        $"kill: {ChildJournal.Replaying}",
-        $"kill: {ChildJournal.Replayed}",
-        $"kill: {JournalPoint.CommitWritten}",
-        $"kill: {JournalPoint.CommitSynced}",
-        $"kill: {JournalPoint.SegmentCreated}",
-        $"kill: {JournalPoint.SegmentSwitching}",
-        $"kill: {JournalPoint.SnapshotWritten}",
-        $"kill: {JournalPoint.SnapshotRenamed}",
-        $"kill: {JournalPoint.TruncationRecorded}",
-        "snapshots",
-        "truncations",
-        $"kill: {JournalPoint.RecoveryScanned}",
-        $"kill: {JournalPoint.RecoveryCut}",
-        $"kill: {JournalPoint.SuperblockHalfWritten}",
         "torn tails",
-        "lost runs",
         "lost too often",
-        "unanswered, present",
-        "unanswered, absent",
         "refused: GlobalCapReached",
         "refused: ScheduleFull",
         "refused: DuplicateId",
@@ -60,14 +38,10 @@ public sealed class KillLoopTests(ITestOutputHelper output)
 
         await LoopCommand.RunAsync(seed, cycles, findings, output.WriteLine);
 
-        Figures.Report(output, findings.Figures("kills", LoopCommand.Kills));
-        output.WriteLine($"seed {seed}: {findings.Tally}");
-        Assert.Empty(findings.Told);
+        output.WriteLine($"seed {seed}");
+        findings.AssertClean(
+            output, "kills", LoopCommand.Kills, cycles, cycles >= EnoughForEveryCorner ? Corners : []);
         Assert.Equal(cycles, findings.Tally[LoopCommand.Kills]);
-        if (cycles >= EnoughForEveryCorner)
-        {
-            Assert.Empty(findings.Tally.Missing(Corners));
-        }
     }
 
     private static int Setting(string name, int missing) =>

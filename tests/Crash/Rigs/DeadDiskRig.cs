@@ -12,39 +12,14 @@ internal static class DeadDiskRig
     /// <summary>The counter of deaths.</summary>
     internal const string Deaths = "deaths";
 
-    private const int Lanes = 6;
-    private const int DeathsPerVolume = 17;
-
     /// <summary>Lets disks die <paramref name="deaths"/> times and notes what that broke.</summary>
-    internal static async Task RunAsync(ulong seed, int deaths, Findings findings, Bug bug = Bug.None)
-    {
-        int sets = (deaths + (Lanes * DeathsPerVolume) - 1) / (Lanes * DeathsPerVolume);
-        for (int set = 0; set < sets && findings.Told.Count == 0; set++)
-        {
-            int left = deaths - (int)findings.Tally[Deaths];
-            int each = Math.Min(DeathsPerVolume, (left + Lanes - 1) / Lanes);
-            var lanes = new List<PoweredLife>();
-            try
+    internal static Task RunAsync(ulong seed, int deaths, Findings findings, Bug bug = Bug.None) =>
+        new PoweredLanes("dead disks", Deaths, Count: 6, StrikesPerVolume: 17).RunAsync(
+            seed, deaths, findings, bug, async (lanes, each) =>
             {
-                for (int i = 0; i < Lanes; i++)
-                {
-                    ulong seedOfLife = Dice.For(seed, (ulong)((set * Lanes) + i)).Next();
-                    lanes.Add(new PoweredLife(seedOfLife, findings, bug, takesSnapshots: i > 0));
-                }
-
                 await using var host = new ChildHost();
                 await Parallel.ForEachAsync(lanes, async (lane, _) => await RunLaneAsync(host, lane, each, findings));
-            }
-            catch (FindingException finding)
-            {
-                findings.Note(finding, $"dead disks, seed {seed}, set {set}, kept {string.Join(", ", lanes.Select(lane => lane.Life.Directory))}");
-            }
-            finally
-            {
-                lanes.ForEach(lane => lane.Dispose());
-            }
-        }
-    }
+            });
 
     private static async Task RunLaneAsync(ChildHost host, PoweredLife lane, int deaths, Findings findings)
     {

@@ -1,4 +1,3 @@
-using Engine.Tests.Crash.Checks;
 using Engine.Tests.Crash.Child;
 using Engine.Tests.Crash.Loop;
 
@@ -15,38 +14,12 @@ internal static class PowerCutRig
     /// <summary>The counter of cuts.</summary>
     internal const string Cuts = "cuts";
 
-    internal const int Lanes = 4;
-    internal const int CutsPerVolume = 17;
-
     /// <summary>Makes <paramref name="cuts"/> cuts and notes what they broke.</summary>
-    internal static async Task RunAsync(ulong seed, int cuts, Findings findings, Bug bug = Bug.None)
-    {
-        for (int set = 0; findings.Tally[Cuts] < cuts && findings.Told.Count == 0; set++)
-        {
-            var lanes = new List<PoweredLife>();
-            try
-            {
-                for (int i = 0; i < Lanes; i++)
-                {
-                    ulong seedOfLife = Dice.For(seed, (ulong)((set * Lanes) + i)).Next();
-                    lanes.Add(new PoweredLife(seedOfLife, findings, bug, takesSnapshots: i > 0));
-                }
+    internal static Task RunAsync(ulong seed, int cuts, Findings findings, Bug bug = Bug.None) =>
+        new PoweredLanes("power cuts", Cuts, Count: 4, StrikesPerVolume: 17).RunAsync(
+            seed, cuts, findings, bug, (lanes, rounds) => RunSetAsync(lanes, rounds, findings));
 
-                int left = cuts - (int)findings.Tally[Cuts];
-                await RunSetAsync(lanes, Math.Min(CutsPerVolume, (left + Lanes - 1) / Lanes), findings);
-            }
-            catch (FindingException finding)
-            {
-                findings.Note(finding, $"power cuts, seed {seed}, set {set}, kept {string.Join(", ", lanes.Select(lane => lane.Life.Directory))}");
-            }
-            finally
-            {
-                lanes.ForEach(lane => lane.Dispose());
-            }
-        }
-    }
-
-    private static async Task RunSetAsync(List<PoweredLife> lanes, int rounds, Findings findings)
+    private static async Task RunSetAsync(IReadOnlyList<PoweredLife> lanes, int rounds, Findings findings)
     {
         var plans = lanes.Select(lane => KillPlan.DrawCuts(lane.Seed, lane.Life.SnapshotBytes > 0).GetEnumerator()).ToList();
         var host = new ChildHost();
@@ -63,7 +36,11 @@ internal static class PowerCutRig
                     lane.Life.Count(kill, met);
                 }));
                 host.Freeze();
-                lanes.ForEach(lane => lane.Volume.CutPower());
+                foreach (var lane in lanes)
+                {
+                    lane.Volume.CutPower();
+                }
+
                 await host.KillAsync();
                 await host.DisposeAsync();
                 findings.Tally.Add(Cuts, lanes.Count);
@@ -83,47 +60,5 @@ internal static class PowerCutRig
         }
 
         await Parallel.ForEachAsync(lanes, async (lane, _) => await lane.Life.DrainAsync());
-    }
-}
-
-/// <summary>A life whose journal is on a volume of its own.</summary>
-internal sealed class PoweredLife : IDisposable
-{
-    private readonly Bug _bug;
-    private readonly string _directory = Volume.CreateDirectory();
-
-    internal PoweredLife(ulong seed, Findings findings, Bug bug, bool takesSnapshots)
-    {
-        (Seed, _bug) = (seed, bug);
-        Volume = Volume.Create(_directory);
-        Life = new Life(seed, findings.Tally, journalRoot: Volume.Root)
-        {
-            Bug = bug,
-            SnapshotBytes = takesSnapshots ? LoopCommand.SmallSnapshots : 0,
-        };
-    }
-
-    internal ulong Seed { get; }
-
-    internal Volume Volume { get; }
-
-    internal Life Life { get; }
-
-    /// <summary>Gives the volume back. What was found is kept, unless the bug was planted.</summary>
-    public void Dispose()
-    {
-        if (_bug != Bug.None)
-        {
-            Life.Forget();
-        }
-
-        if (Life.IsKept)
-        {
-            Life.KeepJournal();
-        }
-
-        Life.Dispose();
-        Volume.Dispose();
-        Directory.Delete(_directory);
     }
 }
