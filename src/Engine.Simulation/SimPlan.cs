@@ -62,6 +62,9 @@ internal sealed record SimPlan
         var faults = FaultsOf(preset, dice);
         var durations = dice.Pick(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(40), TimeSpan.FromMinutes(4));
         var options = OptionsOf(dice, preset);
+        const long Ample = 512 * 1024 * 1024;
+        options.RetentionBytes = RandomStream.Named(seed, "swarm.retention").Pick(
+            200, 5_000, Ample, Ample, Ample, Ample);
         int tenants = dice.Pick(1, 2, 5, 20, 60);
         var start = new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero)
             + dice.Between(TimeSpan.Zero, TimeSpan.FromDays(700));

@@ -51,6 +51,7 @@ internal enum Corner
     IterationCapReached,
     StageRefused,
     Purged,
+    PurgedForBytes,
     LimitRaised,
     LimitLoweredBelowUse,
     OrderingChanged,

@@ -31,6 +31,12 @@ internal static class Batch
         (0x6, Preset.DiskHell, null), (0xa, Preset.DiskHell, null), (0x1b, Preset.DiskHell, null),
         (0x22, Preset.DiskHell, null),
 
+        // A lie that cost the newest commit, which no single copy can notice.
+        (0xd8, Preset.DiskHell, null), (0x103, Preset.DiskHell, null),
+
+        // A graceful end in the middle of a snapshot.
+        (0x21, Preset.DiskHell, null),
+
         // A misdirected write over the commit before, its mark in the rest of the block before that: refused.
         (0x76ff, Preset.DiskHell, null), (0x770f, Preset.DiskHell, null),
     ];

@@ -17,6 +17,7 @@ internal sealed partial class Model
                 for (int i = 0; i < e.Count && Ended.First is { } oldest; i++)
                 {
                     Ended.RemoveFirst();
+                    EndedBytes -= oldest.Value.Bytes;
                     Purge(oldest.Value);
                 }
 
@@ -77,6 +78,8 @@ internal sealed partial class Model
             case EventKind.RunEnded:
                 job.Retries += e.End == RunEnd.Failed ? 1 : 0;
                 job.Lost += e.End == RunEnd.Lost ? 1 : 0;
+                job.ResultBytes = e.End == RunEnd.Completed ? e.Payload.Length : 0;
+                job.CheckpointBytes = e.End == RunEnd.Suspended ? e.Payload.Length : job.CheckpointBytes;
                 MoveOn(job, e);
                 break;
             case EventKind.CancelRequested:
@@ -186,6 +189,7 @@ internal sealed partial class Model
         {
             job.FinishedMs = NowMs;
             Ended.AddLast(job);
+            EndedBytes += job.Bytes;
         }
     }
 

@@ -26,6 +26,9 @@ internal sealed partial class Model(JobEngineOptions options)
     /// <summary>Ended jobs that are kept, in the order in which they ended.</summary>
     internal LinkedList<ModelJob> Ended { get; } = new();
 
+    /// <summary>What those carry for their owners.</summary>
+    internal long EndedBytes { get; private set; }
+
     internal Dictionary<(string User, string Key), ModelAnswer> Answers { get; } = [];
 
     internal JobEngineOptions Options { get; set; } = options;

@@ -10,6 +10,8 @@ internal sealed class ModelJob
     internal required string Type;
     internal string[] Resources = [];
     internal ReadOnlyMemory<byte> Payload;
+    internal int ResultBytes;
+    internal int CheckpointBytes;
     internal int Priority;
     internal int Boost;
     internal long Entry;
@@ -42,6 +44,9 @@ internal sealed class ModelJob
     /// <summary>Jobs of later entries that ran before it although it might have run, in the order in force.</summary>
     internal int Overtaken;
     internal long FinishedMs;
+
+    /// <summary>What it carries for its owner.</summary>
+    internal long Bytes => Payload.Length + ResultBytes + CheckpointBytes;
 
     internal RunLease Lease => new(Id, Runs, Epoch);
 

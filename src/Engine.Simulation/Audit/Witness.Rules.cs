@@ -268,10 +268,17 @@ internal sealed partial class Witness
     {
         int left = Model.Ended.Count;
         long oldest = Model.NowMs - (long)Model.Options.RetentionTime.TotalMilliseconds;
-        var node = Model.Ended.First;
-        for (int i = 0; i < e.Count; i++, left--, node = node.Next)
+        long bytes = Model.EndedBytes;
+        if (bytes > Model.Options.RetentionBytes)
         {
-            if (node is null || (left <= Model.Options.RetentionCount && node.Value.FinishedMs > oldest))
+            Saw(Corner.PurgedForBytes);
+        }
+
+        var node = Model.Ended.First;
+        for (int i = 0; i < e.Count; i++, left--, bytes -= node.Value.Bytes, node = node.Next)
+        {
+            if (node is null || (left <= Model.Options.RetentionCount && node.Value.FinishedMs > oldest
+                && bytes <= Model.Options.RetentionBytes))
             {
                 Fail("L2", $"Job {node?.Value.Id} is forgotten before its time.");
                 return;

@@ -258,6 +258,11 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
             }
         }
 
+        if (state.EndedBytes != Model.EndedBytes)
+        {
+            Fail("D4", $"The engine counts {state.EndedBytes} bytes of ended jobs; they carry {Model.EndedBytes}.");
+        }
+
         if (state.Queued != Model.Queued.Count)
         {
             Fail("A1", $"The engine counts {state.Queued} queued jobs; there are {Model.Queued.Count}.");

@@ -31,6 +31,7 @@ internal sealed class Life : IDisposable
     private JournalProgress? _progress;
     private Snapshotter? _snapshotter;
     private bool _takesSnapshot;
+    private Task _snapshot = Task.CompletedTask;
     private bool _isPumpPlanned;
     private long _wakeVersion;
     private int _idleWakes;
@@ -224,8 +225,13 @@ internal sealed class Life : IDisposable
         PlanPump(TimeSpan.Zero);
     }
 
-    /// <summary>The journal is closed properly, as a process does that ends by itself.</summary>
-    internal async void CloseJournal() => await _journal.DisposeAsync().ConfigureAwait(false);
+    /// <summary>The journal is closed properly, as a process does that ends by itself: a snapshot that is being taken
+    /// ends first.</summary>
+    internal async void CloseJournal()
+    {
+        await _snapshot.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _journal.DisposeAsync().ConfigureAwait(false);
+    }
 
     public void Dispose()
     {
@@ -344,7 +350,9 @@ internal sealed class Life : IDisposable
         _takesSnapshot = true;
         try
         {
-            if (await _snapshotter.TakeAsync(CancellationToken.None).ConfigureAwait(false) is not null && !IsDead)
+            var taken = _snapshotter.TakeAsync(CancellationToken.None).AsTask();
+            _snapshot = taken;
+            if (await taken.ConfigureAwait(false) is not null && !IsDead)
             {
                 _engine.Inquest.Sometimes.Saw(Corner.SnapshotTaken);
             }
