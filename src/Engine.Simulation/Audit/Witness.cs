@@ -55,9 +55,10 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         _supersededAt = inquest.EventCount;
     }
 
-    public void Recorded(in JobEvent e, Job? job)
+    public void Recorded(in JobEvent fact, Job? job)
     {
-        _saboteur.Write(e, job);
+        _saboteur.Write(fact, job);
+        var e = Spelled(fact);
         EventCount++;
         if (IsSuperseded)
         {
@@ -77,6 +78,20 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         }
 
         _credit += CreditPerEvent;
+    }
+
+    /// <summary>A submission by a lane that is known names nothing; the journal spells it out, and so does
+    /// this.</summary>
+    private static JobEvent Spelled(in JobEvent fact)
+    {
+        var e = fact;
+        if (e.Kind == EventKind.JobSubmitted && e.KnownLane is { } lane)
+        {
+            (e.User, e.Project, e.Tier) = (lane.Owner.Id, lane.Project?.Id, lane.Tier.Name);
+            (e.Type, e.Resources) = (lane.Type.Name, lane.ResourceNames);
+        }
+
+        return e;
     }
 
     public void Forgotten(JobId id) => writer.Forgotten(id);
