@@ -16,7 +16,7 @@ public class LaneBoardBenchmarks
     private readonly TierEntry _tier =
         new("bench", 1) { Policy = new Tier { Name = "bench", UserSlots = 1 } };
 
-    private readonly Queue<(Job Job, SlotHold Hold)> _running = new();
+    private readonly Queue<Job> _running = new();
     private ulong _sequence;
 
     /// <summary>Of a hundred users, how many have their only slot taken.</summary>
@@ -47,25 +47,24 @@ public class LaneBoardBenchmarks
     [Benchmark]
     public int EndStartJoin()
     {
-        var (job, hold) = _running.Dequeue();
-        Limit limit = hold.Limit!;
-        limit.Release(hold);
-        LaneBoard.SlotFreed(limit);
+        Job job = _running.Dequeue();
+        job.Ticket = 0;
+        job.Lane.Owner.Release();
+        LaneBoard.SlotFreed(job.Lane.Owner);
         job.Key = new OrderKey(0, ++_sequence);
         LaneBoard.Add(job);
-        Start(hold);
+        Start();
         return _running.Count;
     }
 
-    private void Start(SlotHold? spare = null)
+    private void Start()
     {
         Lane lane = LaneBoard.FindNext(_types) ?? throw new InvalidOperationException("No lane may run.");
         Job job = lane.Jobs.First;
-        SlotHold hold = spare ?? new SlotHold();
-        hold.Job = job;
-        lane.Owner.Take(hold);
+        job.Ticket = (long)_sequence;
+        lane.Owner.Take(job);
         LaneBoard.Remove(job);
-        _running.Enqueue((job, hold));
+        _running.Enqueue(job);
     }
 
     private Job NewJob(Lane lane) => new() { Lane = lane, Key = new OrderKey(0, ++_sequence) };

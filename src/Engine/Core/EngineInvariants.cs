@@ -78,18 +78,7 @@ internal static class EngineInvariants
     {
         foreach (var job in jobs)
         {
-            var held = new List<Limit?>();
-            for (var hold = job.Holds; hold is not null; hold = hold.NextOfJob)
-            {
-                Require(ReferenceEquals(hold.Job, job), $"{job.Id} holds its own slots");
-                held.Add(hold.Limit);
-            }
-
-            // A bijection: no leaked slot, no free ride, never some of them (A3, A4).
-            int expected = job.State == JobState.Running ? job.Lane.Limits.Count() : 0;
-            Require(held.Count == expected && held.All(limit => job.Lane.Limits.Contains(limit))
-                && held.Distinct().Count() == expected,
-                $"{job.Id} ({job.State}) holds all of its slots, or none");
+            Require((job.State == JobState.Running) == (job.Ticket != 0), $"{job.Id} ({job.State}) holds slots while it runs");
             Require((job.State == JobState.Running) == state.Leases.Contains(job),
                 $"{job.Id} ({job.State}) has a lease while it runs");
         }
@@ -99,11 +88,13 @@ internal static class EngineInvariants
             .Concat(state.ResourceLimits);
         foreach (var limit in limits)
         {
-            var holds = limit.Holds.ToList();
-            Require(limit.Used == holds.Count, $"{limit.Kind} {limit.Name} counts its slots");
-            Require(holds.All(hold => ReferenceEquals(hold.Limit, limit) && hold.Job is { State: JobState.Running } job
-                    && state.Jobs.ContainsKey(job.Id) && job.Lane.Limits.Contains(limit)),
-                $"the slots of {limit.Kind} {limit.Name} are held by open runs");
+            // A bijection: no leaked slot, no free ride, never some of them (A3, A4).
+            var running = jobs.Where(job => job.State == JobState.Running && job.Lane.Limits.Contains(limit));
+            var holders = limit.Holders.ToList();
+            Require(limit.Used == holders.Count && running.ToHashSet().SetEquals(holders),
+                $"the slots of {limit.Kind} {limit.Name} are held by all runs that need one, and by nothing else");
+            Require(ReferenceEquals(limit.LongestHolder, holders.FirstOrDefault()),
+                $"{limit.Kind} {limit.Name} knows who has held a slot the longest");
         }
     }
 

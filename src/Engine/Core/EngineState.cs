@@ -11,7 +11,7 @@ internal sealed class EngineState
     private readonly Dictionary<string, Limit> _resources = new(StringComparer.Ordinal);
     private readonly Stack<Job> _spareJobs = new();
     private readonly Queue<(UserAccount User, int Day)> _idleUsers = new();
-    private SlotHold? _spareHolds;
+    private long _lastTicket;
     private int _numbers;
 
     internal JobTable Jobs { get; } = new();
@@ -149,25 +149,8 @@ internal sealed class EngineState
         return lane;
     }
 
-    internal SlotHold NewHold()
-    {
-        var hold = _spareHolds;
-        if (hold is null)
-        {
-            return new SlotHold();
-        }
-
-        _spareHolds = hold.NextOfJob;
-        hold.NextOfJob = null;
-        return hold;
-    }
-
-    internal void Recycle(SlotHold hold)
-    {
-        hold.Job = null;
-        hold.NextOfJob = _spareHolds;
-        _spareHolds = hold;
-    }
+    /// <summary>A number for a run that takes its slots: never the same twice in a process.</summary>
+    internal long NextTicket() => ++_lastTicket;
 
     /// <summary>Takes a job in that has ended just now, or when others are here already that ended before it.</summary>
     internal void AddEnded(Job job)

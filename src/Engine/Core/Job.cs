@@ -38,6 +38,9 @@ internal sealed class Job : HeapNode
     internal Instant FinishedAt;
     internal long RunEpoch;
     internal long LastEventId;
+
+    /// <summary>What its run holds slots by, 0 when it holds none.</summary>
+    internal long Ticket;
     internal int ChargedDay;
     internal int DeferredOnDay = NeverDeferred;
     internal int Runs;
@@ -57,7 +60,6 @@ internal sealed class Job : HeapNode
     internal bool CancelRequested;
     internal bool IsOverdue;
 
-    internal SlotHold? Holds;
     internal Job? Previous;
     internal Job? Next;
     internal Job? PreviousInLane;
@@ -86,7 +88,7 @@ internal sealed class Job : HeapNode
     /// <summary>Forgets everything, so that the object can stand for another job.</summary>
     internal void Reset()
     {
-        Invariant.Holds(HeapIndex == Outside && Holds is null);
+        Invariant.Holds(HeapIndex == Outside && Ticket == 0);
         Id = default;
         User = null!;
         Lane = null!;

@@ -138,18 +138,7 @@ internal static class JobMoves
                 break;
             case JobState.Running:
                 state.Leases.Remove(job);
-                if (job.CancelRequested && Planted.Is(PlantedBug.LeakedSlotOnCancel))
-                {
-                    job.Holds = null;
-                    break;
-                }
-
-                if (job.CancelRequested && Planted.Is(PlantedBug.CancelReleasesSomeSlots))
-                {
-                    job.Holds = job.Holds?.NextOfJob;
-                }
-
-                ReleaseSlots(state, job);
+                ReleaseSlots(job);
                 break;
             default:
                 break;
@@ -166,31 +155,33 @@ internal static class JobMoves
 
     private static void TakeSlots(EngineState state, Job job)
     {
+        job.Ticket = state.NextTicket();
         var lane = job.Lane;
         for (int i = 0; i < lane.LimitCount; i++)
         {
-            if (lane.LimitAt(i) is not { } limit)
-            {
-                continue;
-            }
-
-            var hold = state.NewHold();
-            hold.Job = job;
-            hold.NextOfJob = job.Holds;
-            job.Holds = hold;
-            limit.Take(hold);
+            lane.LimitAt(i)?.Take(job);
         }
     }
 
-    private static void ReleaseSlots(EngineState state, Job job)
+    private static void ReleaseSlots(Job job)
     {
-        while (job.Holds is { } hold)
+        var lane = job.Lane;
+        int count = lane.LimitCount;
+        if (job.CancelRequested)
         {
-            job.Holds = hold.NextOfJob;
-            var limit = hold.Limit!;
-            limit.Release(hold);
-            state.Recycle(hold);
-            LaneBoard.SlotFreed(limit);
+            count = Planted.Is(PlantedBug.LeakedSlotOnCancel) ? 0
+                : Planted.Is(PlantedBug.CancelReleasesSomeSlots) ? count - 1
+                : count;
+        }
+
+        job.Ticket = 0;
+        while (--count >= 0)
+        {
+            if (lane.LimitAt(count) is { } limit)
+            {
+                limit.Release();
+                LaneBoard.SlotFreed(limit);
+            }
         }
     }
 }

@@ -16,9 +16,8 @@ internal static class Finishing
         {
             Prefetch.Object(lease.Hint, lines: 5);
         }
-        else if (step == 2 && lease.Hint is Job { Lane: { } lane } job)
+        else if (step == 2 && lease.Hint is Job { Lane: { } lane })
         {
-            Prefetch.Object(job.Holds, lines: 2);
             Prefetch.Object(lane, lines: 2);
             Prefetch.Object(lane.Owner, lines: 3);
             Prefetch.Object(lane.Project, lines: 2);

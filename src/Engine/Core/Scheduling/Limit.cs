@@ -9,13 +9,18 @@ internal enum LimitKind : byte
 }
 
 /// <summary>A counter of slots with the runs that hold them and the lanes that wait for one.</summary>
-/// <remarks>The capacity of a user's or project's limit is the tier's of whoever asks; a resource has its own. Parked
-/// lanes are grouped by who can use a freed slot in their place: one job type and one tier.</remarks>
+/// <remarks>
+/// The capacity of a user's or project's limit is the tier's of whoever asks; a resource has its own. Parked lanes are
+/// grouped by who can use a freed slot in their place: one job type and one tier.
+/// <para>Runs are noted when they take a slot, and nothing is done when they give it back: whoever wants to know who has
+/// held one the longest passes over those that have ended, and a full row is cleared of them.</para>
+/// </remarks>
 internal class Limit(LimitKind kind, string name)
 {
     private List<ParkGroup>? _groups;
-    private SlotHold? _firstHold;
-    private SlotHold? _lastHold;
+    private Job? _first;
+    private long _firstTicket;
+    private List<(Job Job, long Ticket)>? _later;
 
     internal LimitKind Kind { get; } = kind;
 
@@ -29,16 +34,40 @@ internal class Limit(LimitKind kind, string name)
     internal ReadOnlySpan<ParkGroup> Groups => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_groups);
 
     /// <summary>The job that has held a slot the longest: who frees one next, as far as anybody knows.</summary>
-    internal Job? LongestHolder => _firstHold?.Job;
-
-    /// <summary>The slots that are held, the longest held first.</summary>
-    internal IEnumerable<SlotHold> Holds
+    internal Job? LongestHolder
     {
         get
         {
-            for (var hold = _firstHold; hold is not null; hold = hold.Next)
+            if (Used > 0 && _later is { Count: > 0 } later && !Holds(_first, _firstTicket))
             {
-                yield return hold;
+                int next = later.FindIndex(static entry => Holds(entry.Job, entry.Ticket));
+                if (next >= 0)
+                {
+                    (_first, _firstTicket) = later[next];
+                    later.RemoveRange(0, next + 1);
+                }
+            }
+
+            return Used > 0 && Holds(_first, _firstTicket) ? _first : null;
+        }
+    }
+
+    /// <summary>The jobs that hold slots, the longest-holding first: for tests, as it walks all of them.</summary>
+    internal IEnumerable<Job> Holders
+    {
+        get
+        {
+            if (Holds(_first, _firstTicket))
+            {
+                yield return _first!;
+            }
+
+            foreach (var (job, ticket) in _later ?? [])
+            {
+                if (Holds(job, ticket))
+                {
+                    yield return job;
+                }
             }
         }
     }
@@ -52,49 +81,34 @@ internal class Limit(LimitKind kind, string name)
 
     internal bool HasRoomFor(TierEntry tier) => Used < CapacityFor(tier);
 
-    internal void Take(SlotHold hold)
+    /// <summary>Gives a slot to a job that has a ticket.</summary>
+    internal void Take(Job job)
     {
-        Used++;
-        hold.Limit = this;
-        hold.Previous = _lastHold;
-        hold.Next = null;
-        if (_lastHold is null)
+        if (Used++ == 0)
         {
-            _firstHold = hold;
-        }
-        else
-        {
-            _lastHold.Next = hold;
+            (_first, _firstTicket) = (job, job.Ticket);
+            _later?.Clear();
+            return;
         }
 
-        _lastHold = hold;
+        var later = _later ??= new List<(Job, long)>(2);
+        if (later.Count == later.Capacity)
+        {
+            later.RemoveAll(static entry => !Holds(entry.Job, entry.Ticket));
+        }
+
+        later.Add((job, job.Ticket));
     }
 
-    internal void Release(SlotHold hold)
+    /// <summary>Takes one back; the job's ticket ends with the last.</summary>
+    internal void Release()
     {
-        Invariant.Holds(Used > 0 && ReferenceEquals(hold.Limit, this));
+        Invariant.Holds(Used > 0);
         Used--;
-        if (hold.Previous is null)
-        {
-            _firstHold = hold.Next;
-        }
-        else
-        {
-            hold.Previous.Next = hold.Next;
-        }
-
-        if (hold.Next is null)
-        {
-            _lastHold = hold.Previous;
-        }
-        else
-        {
-            hold.Next.Previous = hold.Previous;
-        }
-
-        hold.Previous = hold.Next = null;
-        hold.Limit = null;
     }
+
+    // Of a job that stands for another by now, or runs again, the ticket is another.
+    private static bool Holds(Job? job, long ticket) => job is not null && job.Ticket == ticket;
 
     internal ParkGroup? GroupOf(JobTypeEntry type, TierEntry tier)
     {
@@ -130,14 +144,4 @@ internal sealed class ParkGroup(JobTypeEntry type, TierEntry tier)
     internal TierEntry Tier { get; } = tier;
 
     internal IndexedHeap<Lane> Lanes { get; } = new();
-}
-
-/// <summary>One slot of one limit, held by one run. Links the run's holds, and the limit's.</summary>
-internal sealed class SlotHold
-{
-    internal Job? Job;
-    internal Limit? Limit;
-    internal SlotHold? Previous;
-    internal SlotHold? Next;
-    internal SlotHold? NextOfJob;
 }
