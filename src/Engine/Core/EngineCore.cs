@@ -27,15 +27,20 @@ internal interface IEventSink
 /// </remarks>
 internal sealed class EngineCore
 {
-    internal EngineCore(EngineSettings settings, IWaitEstimator estimator, IEventSink sink)
+    /// <param name="settings">The settings in force.</param>
+    /// <param name="estimator">Guesses waits.</param>
+    /// <param name="sink">Told of every event.</param>
+    /// <param name="isLedger">It applies events and decides nothing (<see cref="EngineState.IsLedger"/>).</param>
+    internal EngineCore(EngineSettings settings, IWaitEstimator estimator, IEventSink sink, bool isLedger = false)
     {
+        State = new EngineState(isLedger);
         Sink = sink;
         Estimator = estimator;
         Settings = settings;
         Configuring.Adopt(this, settings);
     }
 
-    internal EngineState State { get; } = new();
+    internal EngineState State { get; }
 
     internal EngineSettings Settings { get; set; }
 

@@ -4,7 +4,9 @@ using Engine.Core.Scheduling;
 namespace Engine.Core;
 
 /// <summary>All state, in one place. Only <see cref="EngineCore.Apply"/> changes it.</summary>
-internal sealed class EngineState
+/// <param name="isLedger">Only facts are kept, no order, slot or due date of anything: for whoever writes the state down and
+/// decides nothing.</param>
+internal sealed class EngineState(bool isLedger = false)
 {
     private readonly Dictionary<LaneKey, Lane> _lanes = [];
     private readonly Dictionary<string, ResourceSet> _resourceSets = new(StringComparer.Ordinal);
@@ -13,6 +15,9 @@ internal sealed class EngineState
     private readonly Queue<(UserAccount User, int Day)> _idleUsers = new();
     private long _lastTicket;
     private int _numbers;
+
+    /// <summary>Only facts are kept: nothing can be decided.</summary>
+    internal bool IsLedger { get; } = isLedger;
 
     internal JobTable Jobs { get; } = new();
 
@@ -172,10 +177,11 @@ internal sealed class EngineState
             Forget(job.Lane);
         }
 
+        // Whoever still has it sees that it is another by now.
+        job.Reset();
         const int MaxSpareJobs = 100_000;
         if (_spareJobs.Count < MaxSpareJobs)
         {
-            job.Reset();
             _spareJobs.Push(job);
         }
     }

@@ -104,10 +104,19 @@ internal static class JobMoves
 
     private static void Enter(EngineState state, Job job)
     {
+        if (job.State == JobState.Queued)
+        {
+            job.DueAt = default;
+        }
+
+        if (state.IsLedger)
+        {
+            return;
+        }
+
         switch (job.State)
         {
             case JobState.Queued:
-                job.DueAt = default;
                 job.Key = KeyOf(state, job);
                 state.Positions.Add(job.Key);
                 LaneBoard.Add(job);
@@ -126,6 +135,11 @@ internal static class JobMoves
 
     private static void Leave(EngineState state, Job job)
     {
+        if (state.IsLedger)
+        {
+            return;
+        }
+
         switch (job.State)
         {
             case JobState.Queued:
@@ -155,6 +169,11 @@ internal static class JobMoves
 
     private static void TakeSlots(EngineState state, Job job)
     {
+        if (state.IsLedger)
+        {
+            return;
+        }
+
         job.Ticket = state.NextTicket();
         var lane = job.Lane;
         for (int i = 0; i < lane.LimitCount; i++)

@@ -94,7 +94,7 @@ internal static class Recovery
         long sequence = report.SnapshotSequence + report.Frames;
         if (sequence < lastSequence)
         {
-            var lanes = new KnownLanes();
+            var folder = new Folder(core, new KnownLanes());
             await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(staysHere))
             {
                 if (frame.Sequence != sequence + 1)
@@ -105,7 +105,7 @@ internal static class Recovery
 
                 if (sequence + 1 < lastSequence || !Planted.Is(PlantedBug.ReplaySkipsLastFrame))
                 {
-                    Apply(core, frame, lanes);
+                    folder.Apply(frame);
                 }
 
                 sequence++;
@@ -140,33 +140,6 @@ internal static class Recovery
     /// <param name="core">The core, after the frame before.</param>
     /// <param name="frame">The frame.</param>
     /// <param name="lanes">What spares the reading of names, for whoever applies many frames to one core.</param>
-    internal static void Apply(EngineCore core, in JournalFrame frame, KnownLanes? lanes = null)
-    {
-        core.AdvanceTo(new Instant(frame.InstantMs), 0);
-        var reader = new ByteReader(frame.Payload.Span);
-        for (int i = 0; i < frame.EventCount; i++)
-        {
-            EventCodec.Read(ref reader, out var e, lanes, out var names);
-            try
-            {
-                var job = core.Apply(e);
-                if (!names.IsEmpty)
-                {
-                    lanes!.Remember(names, job!.Lane);
-                }
-            }
-            catch (InvariantViolationException exception)
-            {
-                throw new JournalDamagedException(
-                    $"Event {i + 1} of frame {frame.Sequence} ({e.Kind}, job {e.JobId}) contradicts those before it.",
-                    exception);
-            }
-        }
-
-        if (reader.Remaining > 0)
-        {
-            throw new JournalDamagedException(
-                $"Frame {frame.Sequence} has {reader.Remaining} bytes more than its {frame.EventCount} events.");
-        }
-    }
+    internal static void Apply(EngineCore core, in JournalFrame frame, KnownLanes? lanes = null) =>
+        new Folder(core, lanes).Apply(frame);
 }

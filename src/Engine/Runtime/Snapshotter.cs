@@ -103,7 +103,7 @@ internal sealed class Snapshotter(
         long started = time.GetTimestamp();
         long bytes = progress.Bytes;
         long sequence = progress.Sequence;
-        var core = new EngineCore(settings, new MovingAverageEstimator(), NoSink.Instance);
+        var core = new EngineCore(settings, new MovingAverageEstimator(), NoSink.Instance, isLedger: true);
         var previous = await Recovery.LoadAsync(core, journal, cancellationToken, staysHere: true).ConfigureAwait(true);
         if (previous.SnapshotSequence >= sequence)
         {

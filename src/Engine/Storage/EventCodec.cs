@@ -111,7 +111,8 @@ internal static class EventCodec
     /// <param name="lanes">Lanes that are known.</param>
     /// <param name="names">The bytes that name the lane of a submission that is not known yet; else empty.</param>
     /// <exception cref="JournalDamagedException">The bytes are no event of a kind this build knows.</exception>
-    internal static void Read(ref ByteReader source, out JobEvent e, KnownLanes? lanes, out ReadOnlySpan<byte> names)
+    internal static void Read(
+        scoped ref ByteReader source, out JobEvent e, KnownLanes? lanes, out ReadOnlySpan<byte> names)
     {
         names = default;
         e = new JobEvent { Kind = (EventKind)source.Byte() };

@@ -79,6 +79,12 @@ internal static class Configuring
     internal static Job? ApplyOrdering(EngineCore core, in JobEvent e)
     {
         var state = core.State;
+        if (state.IsLedger)
+        {
+            (state.Ordering, state.HeadStartMs) = (e.Ordering, e.HeadStartMs);
+            return null;
+        }
+
         var waiting = new List<Job>();
         for (var job = state.Live.First; job is not null; job = job.Next)
         {
