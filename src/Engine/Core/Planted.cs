@@ -18,7 +18,11 @@ internal static class Planted
         set
         {
             _bug = value;
-            _isInUse |= value != PlantedBug.None;
+            if (value != PlantedBug.None)
+            {
+                // Never written back: another thread may plant one between a look and a write.
+                _isInUse = true;
+            }
         }
     }
 

@@ -46,7 +46,7 @@ public sealed class ReplayProperties(ITestOutputHelper output)
     {
         string[] derived =
         [
-            "Key", "IsOverdue", "HeapIndex", "Holds", "Previous", "Next", "PreviousInLane", "NextInLane",
+            "Key", "IsOverdue", "HeapIndex", "Ticket", "Previous", "Next", "PreviousInLane", "NextInLane",
             "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
         ];
         var fields = typeof(Job).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
