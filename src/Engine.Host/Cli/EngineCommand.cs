@@ -14,31 +14,46 @@ internal static class EngineCommand
     internal static async Task<int> InvokeAsync(string[] args)
     {
         var parsed = Create().Parse(args);
-        if (parsed.Errors.Count > 0)
-        {
-            await parsed.InvokeAsync().ConfigureAwait(false);
-            return ExitCode.Usage;
-        }
-
         // Signals belong to the host of each command, which stops in its own time: no second handler, no two seconds.
         var configuration = new InvocationConfiguration
         {
             ProcessTerminationTimeout = null,
             EnableDefaultExceptionHandler = false,
+            Output = new CheckedWriter(Console.Out),
+            Error = new CheckedWriter(Console.Error),
         };
         try
         {
-            return await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+            int code = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+            return parsed.Errors.Count > 0 ? ExitCode.Usage : code;
         }
         catch (UsageException e)
         {
-            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            Complain(e.Message);
             return ExitCode.Usage;
         }
         catch (SettingsException e)
         {
-            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            Complain(e.Message);
             return ExitCode.Configuration;
+        }
+        catch (OutputException e)
+        {
+            Complain(e.Message);
+            return parsed.Errors.Count > 0 ? ExitCode.Usage : ExitCode.OutputFailed;
+        }
+    }
+
+    /// <summary>Says a line on standard error; where that cannot be written, the exit code has to do.</summary>
+    internal static void Complain(string line)
+    {
+        try
+        {
+            Console.Error.WriteLine(line);
+        }
+        catch (Exception e) when (Printer.CannotWrite(e))
+        {
+            // Nobody is left to be told.
         }
     }
 

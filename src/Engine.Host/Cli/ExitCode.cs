@@ -31,6 +31,9 @@ internal static class ExitCode
     /// <summary>A defect of the program.</summary>
     internal const int Internal = 70;
 
+    /// <summary>All that was asked for was done, but what should be printed cannot be written.</summary>
+    internal const int OutputFailed = 73;
+
     /// <summary>The storage failed. What was asked last may have happened or not; a restart decides.</summary>
     internal const int StorageFailed = 74;
 

@@ -40,10 +40,10 @@ internal static class BackupCommand
         string snapshots = backup.Snapshots.Count == 0
             ? "no snapshots"
             : $"snapshots of frames {string.Join(", ", backup.Snapshots)}";
-        Console.WriteLine(
+        Print(
             $"{backup.Directory}: frames {backup.FirstSequence} to {backup.Sequence}, epoch {backup.Epoch}, {snapshots}, " +
             $"{Number(backup.Bytes)} bytes; read back and sound");
-        Console.WriteLine($"sequence {backup.Sequence}");
+        Print($"sequence {backup.Sequence}");
         return ExitCode.Success;
     }
 }

@@ -74,19 +74,29 @@ internal static class InspectCommand
         string directory, long from, long to, JobId? job, bool payloads, CancellationToken cancellationToken)
     {
         var lines = InspectJson.Lines(payloads);
-        using var output = new BufferedStream(Console.OpenStandardOutput(), 64 * 1024);
-        foreach (var entry in FasterJournalTools.Read(directory, from, cancellationToken))
+        var output = new BufferedStream(Console.OpenStandardOutput(), 64 * 1024);
+        try
         {
-            if (entry.Frame.Sequence > to)
+            foreach (var entry in FasterJournalTools.Read(directory, from, cancellationToken))
             {
-                break;
-            }
+                if (entry.Frame.Sequence > to)
+                {
+                    break;
+                }
 
-            if (LineOf(entry, job) is { } line)
-            {
-                JsonSerializer.Serialize(output, line, lines);
-                output.WriteByte((byte)'\n');
+                if (LineOf(entry, job) is { } line)
+                {
+                    CheckedWriter.Write(() =>
+                    {
+                        JsonSerializer.Serialize(output, line, lines);
+                        output.WriteByte((byte)'\n');
+                    });
+                }
             }
+        }
+        finally
+        {
+            CheckedWriter.Write(output.Flush);
         }
 
         return ExitCode.Success;

@@ -34,7 +34,7 @@ internal static class JournalCommand
 
     /// <summary>Runs a command until it is done or a signal asks it to stop, and gives what it throws its exit
     /// code.</summary>
-    internal static Task<int> RunAsync(Func<CancellationToken, int> command) => Task.Run(async () =>
+    internal static Task<int> RunAsync(Func<CancellationToken, int> command) => Task.Run(() =>
     {
         using var stop = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -45,7 +45,7 @@ internal static class JournalCommand
         }
         catch (Exception e) when (CodeOf(e) is { } code)
         {
-            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            EngineCommand.Complain(e.Message);
             return code;
         }
 
@@ -56,6 +56,10 @@ internal static class JournalCommand
         }
     });
 
+    /// <summary>Prints a line on standard output.</summary>
+    /// <exception cref="OutputException">It cannot be written.</exception>
+    internal static void Print(string line) => CheckedWriter.Write(() => Console.WriteLine(line));
+
     internal static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>"1 frame", "2 frames".</summary>
@@ -64,6 +68,7 @@ internal static class JournalCommand
     private static int? CodeOf(Exception e) => e switch
     {
         OperationCanceledException => ExitCode.Interrupted,
+        OutputException => ExitCode.OutputFailed,
         ArgumentException => ExitCode.Usage,
         FileNotFoundException or DirectoryNotFoundException => ExitCode.NoInput,
         JournalLockedException => ExitCode.JournalLocked,

@@ -41,16 +41,16 @@ internal static class RepairCommand
         }
 
         var repair = FasterJournalTools.Repair(directory, at, dryRun, cancellationToken);
-        Console.WriteLine($"{directory}: frames {repair.FirstSequence} to {repair.LastReadable} can be read");
-        Console.WriteLine($"  then     {repair.Problem}");
+        Print($"{directory}: frames {repair.FirstSequence} to {repair.LastReadable} can be read");
+        Print($"  then     {repair.Problem}");
         if (repair.IsNeedless)
         {
-            Console.WriteLine($"Nothing lies behind frame {at}.");
+            Print($"Nothing lies behind frame {at}.");
             return ExitCode.Success;
         }
 
-        Console.WriteLine($"  {(dryRun ? "to lose" : "cut off")}  {Losses(repair)}");
-        Console.WriteLine(repair.Evidence is null
+        Print($"  {(dryRun ? "to lose" : "cut off")}  {Losses(repair)}");
+        Print(repair.Evidence is null
             ? "Nothing was changed."
             : $"The journal ends with frame {at} now. What was cut off is in {repair.Evidence}.");
         return ExitCode.Success;

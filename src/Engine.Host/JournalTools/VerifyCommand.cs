@@ -38,7 +38,17 @@ internal static class VerifyCommand
         string? state = replay && damage.Count == 0
             ? Fold(directory, scrub, hashes, damage, cancellationToken)
             : null;
-        Print(directory, scrub, damage, elapsed, state);
+        try
+        {
+            Tell(directory, scrub, damage.Count == 0, elapsed, state);
+        }
+        catch (OutputException e) when (damage.Count > 0)
+        {
+            // The damage weighs more.
+            EngineCommand.Complain(e.Message);
+        }
+
+        TellDamage(scrub, damage);
         return damage.Count == 0 ? ExitCode.Success : ExitCode.JournalDamaged;
     }
 
@@ -113,38 +123,41 @@ internal static class VerifyCommand
         return $"{Count(fold.EventCount, "event")}, {Count(fold.JobCount, "job")}, state {fold.ComputeStateHash()}";
     }
 
-    private static void Print(
-        string directory, JournalScrub scrub, List<string> damage, TimeSpan elapsed, string? state)
+    private static void Tell(
+        string directory, JournalScrub scrub, bool isSound, TimeSpan elapsed, string? state)
     {
-        Console.WriteLine($"{directory}: {(damage.Count == 0 ? "sound" : "DAMAGED")}");
-        Console.WriteLine(scrub.FrameCount == 0
+        Print($"{directory}: {(isSound ? "sound" : "DAMAGED")}");
+        Print(scrub.FrameCount == 0
             ? "  frames   none can be read"
             : $"  frames   {Number(scrub.FirstSequence)} to {Number(scrub.LastSequence)}: " +
                 $"{Count(scrub.EventCount, "event")} in {Count(scrub.CommitCount, "commit")}, " +
                 $"epochs {scrub.FirstEpoch} to {scrub.LastEpoch}");
-        Console.WriteLine($"  durable  frames up to {Number(scrub.DurableSequence)}, by the superblock");
-        Console.WriteLine(scrub.Snapshots.Count == 0
+        Print($"  durable  frames up to {Number(scrub.DurableSequence)}, by the superblock");
+        Print(scrub.Snapshots.Count == 0
             ? "  snapshots none"
             : $"  snapshots of frames {string.Join(", ", scrub.Snapshots.Select(Number))}");
         double megabytes = scrub.BytesRead / 1_000_000.0;
-        Console.WriteLine(string.Create(
+        Print(string.Create(
             CultureInfo.InvariantCulture,
             $"  read     {megabytes:N1} MB of log and snapshots, {elapsed.TotalSeconds:N3} s, " +
             $"{megabytes / Math.Max(elapsed.TotalSeconds, 1e-6):N0} MB/s"));
         if (state is not null)
         {
-            Console.WriteLine($"  replay   {state}");
+            Print($"  replay   {state}");
         }
 
         foreach (string note in scrub.Notes)
         {
-            Console.WriteLine($"  note: {note}");
+            Print($"  note: {note}");
         }
+    }
 
-        damage.ForEach(found => Console.Error.WriteLine($"damage: {found}"));
+    private static void TellDamage(JournalScrub scrub, List<string> damage)
+    {
+        damage.ForEach(found => EngineCommand.Complain($"damage: {found}"));
         if (scrub.Damage.Count > 0 && scrub.LastSequence > 0)
         {
-            Console.Error.WriteLine(
+            EngineCommand.Complain(
                 $"Frames up to {scrub.LastSequence} can be read. Restore a backup, or see what " +
                 $"'journal repair --at {scrub.LastSequence} --dry-run' says.");
         }

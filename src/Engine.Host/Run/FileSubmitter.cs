@@ -30,6 +30,7 @@ internal sealed class FileSubmitter(
         await foreach (var line in LineReader.ReadAsync(file).ConfigureAwait(false))
         {
             cancellationToken.ThrowIfCancellationRequested();
+            await display.RoomAsync(cancellationToken).ConfigureAwait(false);
             if (Read(line, out var error) is not { } job)
             {
                 tally.BadLines++;

@@ -1,59 +1,82 @@
 using System.Globalization;
+using Engine.Host.Cli;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
 namespace Engine.Host.Run;
 
 /// <summary>A table that renews itself, on a terminal. Problems are told when it has ended.</summary>
-internal sealed class LiveRunDisplay(TextWriter errors, TimeProvider time) : RunDisplay(TextWriter.Null, errors, time)
+internal sealed class LiveRunDisplay(Printer printer, TimeProvider time) : RunDisplay(printer, time)
 {
     private const int MaxProblems = 100;
     private const int MaxRecent = 6;
 
-    private readonly TextWriter _errors = errors;
+    private readonly Printer _printer = printer;
     private readonly Lock _lock = new();
     private readonly List<string> _problems = [];
     private readonly Queue<string> _recent = new();
     private IReadOnlyList<TierCounts> _tiers = [];
     private int _moreProblems;
-    private LiveDisplayContext? _live;
+    private volatile LiveDisplayContext? _live;
+    private volatile bool _isLive;
+    private bool _isDue;
 
-    internal override async Task ShowWhileAsync(Func<Task> work)
+    internal override async Task ShowWhileAsync(Func<Task> work, Func<Task, Task<bool>> patientlyAsync)
     {
-        await AnsiConsole.Live(Render()).AutoClear(true).StartAsync(async live =>
+        // The terminal may be stuck or gone: whatever is written to it is written on other threads, and given up.
+        await patientlyAsync(_printer.FlushAsync()).ConfigureAwait(false);
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _isLive = true;
+        var showing = Task.Run(() => AnsiConsole.Live(Render()).AutoClear(true).StartAsync(live =>
         {
             _live = live;
+            return done.Task;
+        }));
+        try
+        {
             await work().ConfigureAwait(false);
-        }).ConfigureAwait(false);
-        _live = null;
+        }
+        finally
+        {
+            await patientlyAsync(_printer.FlushAsync()).ConfigureAwait(false);
+            done.SetResult();
+            await patientlyAsync(showing).ConfigureAwait(false);
+            (_live, _isLive) = (null, false);
+        }
+
+        if (showing.Exception?.GetBaseException() is { } reason)
+        {
+            _printer.OutputFailed(reason);
+        }
+
         foreach (string problem in _problems)
         {
-            await _errors.WriteLineAsync(problem).ConfigureAwait(false);
+            _printer.Complain(problem);
         }
 
         if (_moreProblems > 0)
         {
-            await _errors.WriteLineAsync($"... and {_moreProblems} more; --plain tells all.").ConfigureAwait(false);
+            _printer.Complain($"... and {_moreProblems} more; --plain tells all.");
         }
     }
 
     internal override void Note(string text)
     {
-        if (_live is null)
+        if (_isLive)
         {
-            AnsiConsole.WriteLine(text);
+            Recent(text);
         }
         else
         {
-            Recent(text);
+            base.Note(text);
         }
     }
 
     internal override void Problem(string text)
     {
-        if (_live is null)
+        if (!_isLive)
         {
-            _errors.WriteLine(text);
+            base.Problem(text);
             return;
         }
 
@@ -91,7 +114,14 @@ internal sealed class LiveRunDisplay(TextWriter errors, TimeProvider time) : Run
             _tiers = tiers;
         }
 
-        _live?.UpdateTarget(Render());
+        if (_live is { } live && !Interlocked.Exchange(ref _isDue, true))
+        {
+            _printer.Do(() =>
+            {
+                _isDue = false;
+                live.UpdateTarget(Render());
+            });
+        }
     }
 
     private void Recent(string text)

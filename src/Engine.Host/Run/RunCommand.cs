@@ -73,20 +73,16 @@ internal static class RunCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync($"{name}: {e.Message}").ConfigureAwait(false);
+            EngineCommand.Complain($"{name}: {e.Message}");
             return ExitCode.NoInput;
         }
 
         await using (file.ConfigureAwait(false))
         {
+            var settings = Settings(parsed, name);
+            var printer = new Printer(Console.Out, Console.Error);
             return await RunHost.RunAsync(
-                file,
-                options,
-                Settings(parsed, name),
-                DisplayFor(parsed),
-                Console.Out,
-                Console.Error,
-                TimeProvider.System).ConfigureAwait(false);
+                file, options, settings, DisplayFor(parsed, printer), printer, TimeProvider.System).ConfigureAwait(false);
         }
     }
 
@@ -133,11 +129,11 @@ internal static class RunCommand
         return settings;
     }
 
-    private static RunDisplay DisplayFor(ParseResult parsed)
+    private static RunDisplay DisplayFor(ParseResult parsed, Printer printer)
     {
         bool isPlain = parsed.GetValue(Plain) || Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Ansi;
         return isPlain
-            ? new RunDisplay(Console.Out, Console.Error, TimeProvider.System)
-            : new LiveRunDisplay(Console.Error, TimeProvider.System);
+            ? new RunDisplay(printer, TimeProvider.System)
+            : new LiveRunDisplay(printer, TimeProvider.System);
     }
 }

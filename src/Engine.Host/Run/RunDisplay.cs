@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engine.Host.Cli;
 
 namespace Engine.Host.Run;
 
@@ -7,7 +8,7 @@ internal sealed record TierCounts(
     string Tier, int Scheduled, int Waiting, int Running, int Done, int Failed, string Estimate);
 
 /// <summary>Shows what goes on. This one writes plain lines, for pipes, logs and people who like them.</summary>
-internal class RunDisplay(TextWriter output, TextWriter errors, TimeProvider time)
+internal class RunDisplay(Printer printer, TimeProvider time)
 {
     /// <summary>Jobs shown one by one at most; with more, only the summaries are written.</summary>
     private const int MaxJobsShown = 1_000;
@@ -19,25 +20,18 @@ internal class RunDisplay(TextWriter output, TextWriter errors, TimeProvider tim
     private int _shown;
 
     /// <summary>Shows until <paramref name="work"/> is done.</summary>
-    internal virtual Task ShowWhileAsync(Func<Task> work) => work();
+    /// <param name="work">What to do meanwhile.</param>
+    /// <param name="patientlyAsync">Waits for writes, until it is told to stop.</param>
+    internal virtual Task ShowWhileAsync(Func<Task> work, Func<Task, Task<bool>> patientlyAsync) => work();
+
+    /// <summary>Completes when what was said has been read so far that there may be any number of problems more.</summary>
+    internal Task RoomAsync(CancellationToken cancellationToken) => printer.RoomAsync(cancellationToken);
 
     /// <summary>Says something once.</summary>
-    internal virtual void Note(string text)
-    {
-        lock (_lock)
-        {
-            output.WriteLine(text);
-        }
-    }
+    internal virtual void Note(string text) => printer.Say(text);
 
     /// <summary>Names a line that did not become a job, or not quite the one it asks for.</summary>
-    internal virtual void Problem(string text)
-    {
-        lock (_lock)
-        {
-            errors.WriteLine(text);
-        }
-    }
+    internal virtual void Problem(string text) => printer.Complain(text);
 
     internal virtual void Submitted(TrackedJob job, SubmitResult result)
     {
@@ -74,10 +68,11 @@ internal class RunDisplay(TextWriter output, TextWriter errors, TimeProvider tim
             + $"wait {tier.Estimate}")));
         lock (_lock)
         {
-            if (summary != _lastSummary)
+            // While nobody reads, there is no need for many of them.
+            if (summary != _lastSummary && printer.HasRoom)
             {
                 _lastSummary = summary;
-                output.WriteLine($"{Elapsed()}  {summary}");
+                printer.Say($"{Elapsed()}  {summary}");
             }
         }
     }
@@ -91,7 +86,7 @@ internal class RunDisplay(TextWriter output, TextWriter errors, TimeProvider tim
         {
             if (_shown++ < MaxJobsShown)
             {
-                output.WriteLine($"{Elapsed()}  line {job.Line,-4} {job.Tier}/{job.User} {what}");
+                printer.Say($"{Elapsed()}  line {job.Line,-4} {job.Tier}/{job.User} {what}");
             }
         }
     }

@@ -1,7 +1,7 @@
-using System.Runtime.InteropServices;
 using Engine.Host.Cli;
 using Engine.Host.Configuration;
 using Engine.Host.Serve;
+using Engine.Hosting;
 
 namespace Engine.Host.Run;
 
@@ -11,26 +11,88 @@ internal static class RunHost
     // What a first signal leaves running programs to end by themselves.
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
 
+    /// <param name="file">The jobs, one a line.</param>
+    /// <param name="options">What the command line asks for.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="display">Shows what goes on.</param>
+    /// <param name="printer">Writes what is said; complete when this is.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="more">Further wishes for the engine.</param>
+    /// <returns>An <see cref="ExitCode"/>.</returns>
     internal static async Task<int> RunAsync(
         Stream file,
         RunOptions options,
         HostSettings settings,
         RunDisplay display,
-        TextWriter output,
-        TextWriter errors,
-        TimeProvider time)
+        Printer printer,
+        TimeProvider time,
+        Action<EngineBuilder>? more = null)
+    {
+        using var signals = new StopSignals(
+            () => display.Problem(
+                $"Stopping: running programs have {StopGrace.TotalSeconds:0} s to end. A second signal ends them at once."),
+            time);
+        int code = await RunAsync(file, options, settings, display, printer, time, signals, more).ConfigureAwait(false);
+        bool isRead = await signals.PatientlyAsync(printer.CompleteAsync()).ConfigureAwait(false);
+        return code != ExitCode.Success ? code
+            : !isRead ? ExitCode.Interrupted
+            : printer.HasFailed ? ExitCode.OutputFailed
+            : ExitCode.Success;
+    }
+
+    private static async Task<int> RunAsync(
+        Stream file,
+        RunOptions options,
+        HostSettings settings,
+        RunDisplay display,
+        Printer printer,
+        TimeProvider time,
+        StopSignals signals,
+        Action<EngineBuilder>? more)
     {
         var types = EngineSetup.ServedTypes(settings).ToDictionary(
             type => type.Type.Name, type => type.Handler == HandlerKind.Process, StringComparer.Ordinal);
-        using var host = Build(settings, time);
-        using var signals = new StopSignals(display);
-        int? cannotStart = await StartAsync(host, errors, signals.First).ConfigureAwait(false);
+        using var host = Build(settings, time, more);
+        int? cannotStart = await StartAsync(host, printer, signals.First).ConfigureAwait(false);
         if (cannotStart is not null)
         {
             return cannotStart.Value;
         }
 
         var engine = host.Services.GetRequiredService<JobEngine>();
+        Introduce(engine, options, settings, display);
+        var session = new RunSession(engine, settings, options, display, time);
+        try
+        {
+            await session.WorkAsync(file, types, signals).ConfigureAwait(false);
+            await session.ReportAsync(printer).ConfigureAwait(false);
+            if (session.Tally.Interrupted)
+            {
+                await StopEarlyAsync(host, time, signals.Second).ConfigureAwait(false);
+                printer.Complain("Stopped. Run the same file again to go on.");
+            }
+            else
+            {
+                await host.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+
+            return session.Code();
+        }
+        catch (Exception e) when (engine.Stopped.IsFaulted || e is EngineStoppedException)
+        {
+            // What it failed with first, and not what followed from that.
+            await engine.Stopped.WaitAsync(StopGrace, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var reason = engine.Stopped.Exception?.GetBaseException() ?? e;
+            int code = ServeCommand.CodeOf(reason) ?? ExitCode.Internal;
+            printer.Complain((code == ExitCode.StorageFailed ? "The storage failed: " : "The engine failed: ")
+                + $"{reason.Message} Run the same file again to go on from what is stored.");
+            await EndProgramsAsync(host, time, signals.Second).ConfigureAwait(false);
+            return code;
+        }
+    }
+
+    private static void Introduce(JobEngine engine, RunOptions options, HostSettings settings, RunDisplay display)
+    {
         display.Note($"{options.Shown}: {settings.Engine.MaxConcurrentRuns} at a time, journal in "
             + settings.Journal switch
             {
@@ -44,32 +106,9 @@ internal static class RunHost
         {
             display.Note($"Going on with what is stored: {recovery}");
         }
-
-        var session = new RunSession(engine, settings, options, display, time);
-        try
-        {
-            await session.WorkAsync(file, types, signals.First).ConfigureAwait(false);
-            await session.ReportAsync(output).ConfigureAwait(false);
-            if (session.Tally.Interrupted)
-            {
-                await StopEarlyAsync(host, errors, signals.Second).ConfigureAwait(false);
-            }
-            else
-            {
-                await host.StopAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-
-            return session.Code();
-        }
-        catch (EngineStoppedException e)
-        {
-            await errors.WriteLineAsync(
-                $"The storage failed: {e.Message} Run the same file again to go on from what is stored.").ConfigureAwait(false);
-            return ExitCode.StorageFailed;
-        }
     }
 
-    private static IHost Build(HostSettings settings, TimeProvider time)
+    private static IHost Build(HostSettings settings, TimeProvider time, Action<EngineBuilder>? more)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(
             new HostApplicationBuilderSettings { EnvironmentName = settings.Environment, DisableDefaults = true });
@@ -80,14 +119,20 @@ internal static class RunHost
         builder.Logging.AddFilter<Microsoft.Extensions.Logging.Console.ConsoleLoggerProvider>(
             "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
-            console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+            console =>
+            {
+                console.LogToStandardErrorThreshold = LogLevel.Trace;
+
+                // Whoever logs must not wait for a reader who does not read.
+                console.QueueFullMode = Microsoft.Extensions.Logging.Console.ConsoleLoggerQueueFullMode.DropWrite;
+            });
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddConfiguredEngine(settings);
+        builder.Services.AddConfiguredEngine(settings, address: null, more);
         return builder.Build();
     }
 
-    private static async Task<int?> StartAsync(IHost host, TextWriter errors, CancellationToken cancellationToken)
+    private static async Task<int?> StartAsync(IHost host, Printer printer, CancellationToken cancellationToken)
     {
         try
         {
@@ -100,17 +145,30 @@ internal static class RunHost
         }
         catch (Exception e) when (ServeCommand.CodeOf(e) is not null)
         {
-            await errors.WriteLineAsync($"Cannot start: {e.Message}").ConfigureAwait(false);
+            printer.Complain($"Cannot start: {e.Message}");
             return ServeCommand.CodeOf(e);
         }
     }
 
-    private static async Task StopEarlyAsync(IHost host, TextWriter errors, CancellationToken atOnce)
+    private static async Task StopEarlyAsync(IHost host, TimeProvider time, CancellationToken atOnce)
     {
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(atOnce);
-        enough.CancelAfter(StopGrace);
+        using var grace = new CancellationTokenSource(StopGrace, time);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(atOnce, grace.Token);
         await host.StopAsync(enough.Token).ConfigureAwait(false);
-        await errors.WriteLineAsync("Stopped. Run the same file again to go on.").ConfigureAwait(false);
+    }
+
+    /// <summary>Ends what runs for an engine that has failed, and repeats why while it stops.</summary>
+    private static async Task EndProgramsAsync(IHost host, TimeProvider time, CancellationToken atOnce)
+    {
+        try
+        {
+            await StopEarlyAsync(host, time, atOnce).ConfigureAwait(false);
+        }
+        catch (Exception e) when (ServeCommand.CodeOf(e.GetBaseException()) is not null
+            || e.GetBaseException() is OperationCanceledException)
+        {
+            // Told before.
+        }
     }
 
     /// <summary>Signals are ours: see <see cref="StopSignals"/>.</summary>
@@ -119,48 +177,5 @@ internal static class RunHost
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
-
-    /// <summary>A first signal stops in good order, a second at once.</summary>
-    private sealed class StopSignals : IDisposable
-    {
-        private readonly CancellationTokenSource _first = new();
-        private readonly CancellationTokenSource _second = new();
-        private readonly List<PosixSignalRegistration> _registrations = [];
-        private readonly RunDisplay _display;
-
-        internal StopSignals(RunDisplay display)
-        {
-            _display = display;
-            foreach (var signal in (PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
-            {
-                _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
-            }
-        }
-
-        internal CancellationToken First => _first.Token;
-
-        internal CancellationToken Second => _second.Token;
-
-        public void Dispose()
-        {
-            _registrations.ForEach(registration => registration.Dispose());
-            _first.Dispose();
-            _second.Dispose();
-        }
-
-        private void OnSignal(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            if (_first.IsCancellationRequested)
-            {
-                _second.Cancel();
-                return;
-            }
-
-            _display.Problem(
-                $"Stopping: running programs have {StopGrace.TotalSeconds:0} s to end. A second signal ends them at once.");
-            _first.Cancel();
-        }
     }
 }

@@ -18,10 +18,10 @@ internal sealed class RunSession(
 
     internal RunTally Tally => _tally;
 
-    /// <summary>Works until all that can be done today is done, or <paramref name="interrupted"/> is set.</summary>
-    internal async Task WorkAsync(
-        Stream file, IReadOnlyDictionary<string, bool> types, CancellationToken interrupted)
+    /// <summary>Works until all that can be done today is done, or a signal says to stop.</summary>
+    internal async Task WorkAsync(Stream file, IReadOnlyDictionary<string, bool> types, StopSignals signals)
     {
+        var interrupted = signals.First;
         using var feed = await engine.WatchAllAsync(CancellationToken.None).ConfigureAwait(false);
         _tracker.Moved += display.Moved;
         var following = _tracker.FollowAsync(feed);
@@ -33,12 +33,12 @@ internal sealed class RunSession(
             var submitting = Task.Run(() => submitter.SubmitAsync(file, _tally, interrupted), CancellationToken.None);
             await WaitAsync(submitting, following, interrupted).ConfigureAwait(false);
             await ShowAsync().ConfigureAwait(false);
-        }).ConfigureAwait(false);
+        }, signals.PatientlyAsync).ConfigureAwait(false);
         _tracker.Moved -= display.Moved;
     }
 
     /// <summary>Writes the table and what a person should know besides.</summary>
-    internal async Task ReportAsync(TextWriter output)
+    internal async Task ReportAsync(Printer printer)
     {
         List<JobView> views = [];
         foreach (var job in _tracker.Jobs.OrderBy(job => job.Line))
@@ -49,17 +49,17 @@ internal sealed class RunSession(
             }
         }
 
-        await output.WriteLineAsync().ConfigureAwait(false);
+        printer.Say("");
         string[] tiers = [.. settings.Engine.Tiers.Select(tier => tier.Name)];
         foreach (string line in RunReport.Table(views, tiers))
         {
-            await output.WriteLineAsync(line).ConfigureAwait(false);
+            printer.Say(line);
         }
 
-        await output.WriteLineAsync().ConfigureAwait(false);
+        printer.Say("");
         foreach (string line in Remarks(views))
         {
-            await output.WriteLineAsync(line).ConfigureAwait(false);
+            printer.Say(line);
         }
     }
 
@@ -96,10 +96,15 @@ internal sealed class RunSession(
                 return;
             }
 
-            if (engine.Stopped.IsCompleted || following.IsFaulted)
+            if (following.IsFaulted && following.Exception.GetBaseException() is not EngineStoppedException)
+            {
+                await following.ConfigureAwait(false);
+            }
+
+            // The feed ends with the engine, which knows best why.
+            if (engine.Stopped.IsCompleted || following.IsCompleted)
             {
                 await engine.Stopped.ConfigureAwait(false);
-                await following.ConfigureAwait(false);
             }
 
             if (submitting.IsFaulted)

@@ -5,6 +5,7 @@ using Engine.Host.Streams;
 using Engine.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 
 namespace Engine.Host.Serve;
 
@@ -31,6 +32,10 @@ internal static class ServeHost
                 ApplicationName = typeof(ServeHost).Assembly.GetName().Name,
             });
         builder.Configuration.AddConfiguration(configuration);
+
+        // Whoever logs must not wait for a reader who does not read; how many lines that cost is logged.
+        builder.Services.Configure<ConsoleLoggerOptions>(
+            console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
 
         // A start that fails is told by us, in a sentence; the host would tell it too, with a stack trace.
         builder.Logging

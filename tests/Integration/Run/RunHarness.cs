@@ -1,5 +1,7 @@
 using System.Text;
+using Engine.Host.Cli;
 using Engine.Host.Run;
+using Engine.Hosting;
 using Microsoft.Extensions.Configuration;
 
 namespace Engine.Tests.Run;
@@ -24,21 +26,27 @@ internal sealed class RunHarness : IDisposable
     internal Task<RunResult> RunAsync(string content, string batch = "test") =>
         RunAsync(new MemoryStream(Encoding.UTF8.GetBytes(content)), batch);
 
-    internal async Task<RunResult> RunAsync(Stream content, string batch = "test")
+    internal async Task<RunResult> RunAsync(
+        Stream content,
+        string batch = "test",
+        StringWriter? shown = null,
+        StringWriter? told = null,
+        Action<EngineBuilder>? more = null)
     {
         var settings = RunSettings.Read(new ConfigurationBuilder().AddInMemoryCollection(Settings).Build(), Directory);
         settings.DataDirectory = Path.Combine(Directory, "data");
-        using var output = new StringWriter();
-        using var errors = new StringWriter();
+        using var output = shown ?? new StringWriter();
+        using var errors = told ?? new StringWriter();
+        var printer = new Printer(output, errors);
         var time = ShiftedTime.AtNoon();
         int code = await RunHost.RunAsync(
             content,
             new RunOptions { File = "file.jsonl", Batch = batch },
             settings,
-            new RunDisplay(output, errors, time),
-            output,
-            errors,
-            time).WaitAsync(Guard);
+            new RunDisplay(printer, time),
+            printer,
+            time,
+            more).WaitAsync(Guard);
         return new RunResult(code, output.ToString(), errors.ToString());
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Engine.Host.Cli;
 using Engine.Host.Run;
 using Microsoft.Extensions.Configuration;
 
@@ -51,15 +52,15 @@ public sealed class SampleTests : IDisposable
         settings.DataDirectory = _data;
         using var output = new StringWriter();
         using var errors = new StringWriter();
+        var printer = new Printer(output, errors);
         var time = ShiftedTime.AtNoon();
         await using var file = File.OpenRead(Path.Combine(samples, name));
         int code = await RunHost.RunAsync(
             file,
             new RunOptions { File = Path.Combine(samples, name), Batch = name },
             settings,
-            new RunDisplay(output, errors, time),
-            output,
-            errors,
+            new RunDisplay(printer, time),
+            printer,
             time).WaitAsync(TimeSpan.FromMinutes(5));
         return new RunResult(code, output.ToString(), errors.ToString());
     }
