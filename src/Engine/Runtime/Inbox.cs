@@ -20,6 +20,9 @@ internal sealed class Inbox(int capacity)
 
     // Places that are taken or wanted: of the operations that are in, or soon will be, and of those that stand in line.
     private int _places;
+
+    // Of those places: of who is in line, or about to be, until its operation is in.
+    private int _inLine;
     private int _asleep;
 
     /// <summary>Whether something is in. The loop's thread.</summary>
@@ -32,9 +35,10 @@ internal sealed class Inbox(int capacity)
     /// <exception cref="EngineStoppedException">It is closed.</exception>
     internal ValueTask WriteAsync(Operation operation, CancellationToken cancellationToken)
     {
-        // Nobody gets past those in line: their places are counted too. Closed, the count is beyond any capacity.
+        // Nobody gets past those in line, not even when places were freed and those are just being let in: one writer's
+        // operations keep their order, awaited or not. Closed, the count is beyond any capacity.
         int places = Interlocked.Increment(ref _places);
-        if (places > capacity)
+        if (places > capacity || Volatile.Read(ref _inLine) > 0)
         {
             return StandInLineAsync(operation, isClosed: places > ClosedBit, cancellationToken);
         }
@@ -56,8 +60,10 @@ internal sealed class Inbox(int capacity)
             Interlocked.Add(ref _places, -count);
         }
 
-        // Who was counted and is not in line yet rings when it is: letting in one too few now does no harm.
-        while (!_line.IsEmpty && Volatile.Read(ref _places) - _line.Count < capacity && _line.TryDequeue(out var waiter))
+        // Those in line are counted before all places: who joins in between takes a place in this sum, and never makes
+        // room for one too many. Letting in one too few does no harm: who is not in line yet rings when it is.
+        while (Volatile.Read(ref _inLine) is > 0 and var inLine && Volatile.Read(ref _places) - inLine < capacity
+            && _line.TryDequeue(out var waiter))
         {
             if (waiter.TrySetResult())
             {
@@ -68,6 +74,8 @@ internal sealed class Inbox(int capacity)
                 // It gave up.
                 Interlocked.Decrement(ref _places);
             }
+
+            Interlocked.Decrement(ref _inLine);
         }
     }
 
@@ -80,6 +88,7 @@ internal sealed class Inbox(int capacity)
         while (_line.TryDequeue(out var waiter))
         {
             waiter.TrySetException(Stopped());
+            Interlocked.Decrement(ref _inLine);
             Interlocked.Decrement(ref _places);
         }
     }
@@ -116,6 +125,7 @@ internal sealed class Inbox(int capacity)
 
         // Rung for: places may have been freed since this one was refused, by a loop that saw nobody in line and sleeps.
         var waiter = new Waiter(operation);
+        Interlocked.Increment(ref _inLine);
         _line.Enqueue(waiter);
         Ring();
         var registration = cancellationToken.UnsafeRegister(
