@@ -93,9 +93,10 @@ internal sealed class Folder(EngineCore core, KnownLanes? lanes)
             var again = new ByteReader(bytes);
             EventCodec.Read(ref again, out e, lanes, out names);
         }
-        else if (e.KnownJob is { } met && met.Id != e.JobId)
+        else if (e.KnownJob is { } met && (met.Id != e.JobId || met.State == JobState.None))
         {
-            // Forgotten meanwhile: a sound journal has no events about it, and the core will say so.
+            // Forgotten meanwhile: it is another by now, or nobody. A job of that id may have come since; if none has,
+            // a sound journal has no events about it, and the core will say so.
             e.KnownJob = null;
         }
 

@@ -58,6 +58,45 @@ public sealed class FoldingTests
         EngineInvariants.Check(knowing);
     }
 
+    /// <summary>An object that stands for no job has the id that no job should have: a reader that looked a job up
+    /// early must not take one for the other.</summary>
+    [Fact]
+    public void F8_An_event_about_a_job_that_was_forgotten_just_before_is_refused_even_without_an_id()
+    {
+        int day = new Instant(_now).Day;
+        var core = new EngineCore(_settings, new MovingAverageEstimator(), new BatchWriter());
+        var folder = new Folder(core, new KnownLanes());
+        folder.Apply(Frame(1, new JobEvent
+        {
+            Kind = EventKind.JobSubmitted,
+            State = JobState.Queued,
+            Day = day,
+            Type = "work",
+            User = "u",
+            Tier = "cto_scale",
+        }));
+
+        var refusal = Assert.Throws<JournalDamagedException>(() => folder.Apply(Frame(
+            2,
+            new JobEvent { Kind = EventKind.RunStarted, Run = 1, Epoch = 1, Stage = -1 },
+            new JobEvent { Kind = EventKind.RunEnded, End = RunEnd.Completed, State = JobState.Completed },
+            new JobEvent { Kind = EventKind.JobsPurged, Count = 1 },
+            new JobEvent { Kind = EventKind.StageEntered, Stage = 1 })));
+
+        Assert.StartsWith("Event 4 of frame 2 (StageEntered", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private JournalFrame Frame(long sequence, params JobEvent[] events)
+    {
+        var payload = new ByteWriter(64);
+        foreach (var e in events)
+        {
+            EventCodec.Write(e, ref payload);
+        }
+
+        return new JournalFrame(sequence, 1, _now, events.Length, 0, payload.Written.ToArray());
+    }
+
     private static string[]? Resources(uint roll) => (roll % 7) switch
     {
         0 => ["gpu"],
