@@ -12,8 +12,8 @@ internal enum LimitKind : byte
 /// <remarks>
 /// The capacity of a user's or project's limit is the tier's of whoever asks; a resource has its own. Parked lanes are
 /// grouped by who can use a freed slot in their place: one job type and one tier.
-/// <para>Runs are noted when they take a slot, and nothing is done when they give it back: whoever wants to know who has
-/// held one the longest passes over those that have ended, and a full row is cleared of them.</para>
+/// <para>Runs are noted when they take a slot, and nothing is done when they give it back: whoever wants to know who
+/// has held one the longest passes over those that have ended, and a full row is cleared of them.</para>
 /// </remarks>
 internal class Limit(LimitKind kind, string name)
 {
@@ -95,6 +95,11 @@ internal class Limit(LimitKind kind, string name)
         if (later.Count == later.Capacity)
         {
             later.RemoveAll(static entry => !Holds(entry.Job, entry.Ticket));
+            if (later.Count >= later.Capacity / 4 * 3)
+            {
+                // Nearly all hold one: with room for a few only, each of the next would look at all of them again.
+                later.Capacity *= 2;
+            }
         }
 
         later.Add((job, job.Ticket));
