@@ -1,8 +1,8 @@
 namespace Engine.Core;
 
 /// <summary>The kept jobs that have ended, in the order in which they ended: the oldest are forgotten first.</summary>
-/// <remarks>A queue of pieces, not a list through the jobs: who forgets many sees from afar which come next, and a queue
-/// that grows is never copied.</remarks>
+/// <remarks>A queue of pieces, not a list through the jobs: who forgets many sees from afar which come next, and a
+/// queue that grows is never copied.</remarks>
 internal sealed class EndedJobs
 {
     private const int PieceSize = 1024;

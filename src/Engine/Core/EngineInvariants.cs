@@ -29,7 +29,8 @@ internal static class EngineInvariants
         for (var job = state.Live.First; job is not null; job = job.Next)
         {
             Require(ReferenceEquals(job.Previous, jobs.LastOrDefault()), $"{job.Id} is linked both ways");
-            Require(job.State != JobState.None && !job.State.IsFinal, $"{job.Id} is {job.State} in the list of live jobs");
+            Require(job.State != JobState.None && !job.State.IsFinal,
+                $"{job.Id} is {job.State} in the list of live jobs");
             jobs.Add(job);
         }
 
@@ -78,7 +79,8 @@ internal static class EngineInvariants
     {
         foreach (var job in jobs)
         {
-            Require((job.State == JobState.Running) == (job.Ticket != 0), $"{job.Id} ({job.State}) holds slots while it runs");
+            Require((job.State == JobState.Running) == (job.Ticket != 0),
+                $"{job.Id} ({job.State}) holds slots while it runs");
             Require((job.State == JobState.Running) == state.Leases.Contains(job),
                 $"{job.Id} ({job.State}) has a lease while it runs");
         }

@@ -4,8 +4,8 @@ using Engine.Core.Scheduling;
 namespace Engine.Core;
 
 /// <summary>All state, in one place. Only <see cref="EngineCore.Apply"/> changes it.</summary>
-/// <param name="isLedger">Only facts are kept, no order, slot or due date of anything: for whoever writes the state down and
-/// decides nothing.</param>
+/// <param name="isLedger">Only facts are kept, no order, slot or due date of anything: for whoever writes the state
+/// down and decides nothing.</param>
 internal sealed class EngineState(bool isLedger = false)
 {
     private readonly Dictionary<LaneKey, Lane> _lanes = [];

@@ -1,7 +1,8 @@
 namespace Engine.Core;
 
 /// <summary>Bugs that the simulator plants to see that it finds them. Nothing else does.</summary>
-/// <remarks>Most places that ask stand where things seldom come, and a process that plants none answers at once.</remarks>
+/// <remarks>Most places that ask stand where things seldom come, and a process that plants none answers at once.
+/// </remarks>
 internal static class Planted
 {
     // A field of the thread costs a call to find; this one is all that a live engine looks at.

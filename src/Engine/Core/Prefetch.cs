@@ -5,10 +5,10 @@ namespace Engine.Core;
 
 /// <summary>Asks the processor for memory that is about to be used.</summary>
 /// <remarks>
-/// A job, its user and its lane are far apart in memory, and were last used thousands of jobs ago: more than half of what
-/// a life cycle costs is waiting for them. Whoever works on many jobs in a row asks for those of the next while it works on
-/// this one. It is a hint: nothing depends on it, a wrong or stale reference included, and where the processor takes
-/// none it is nothing.
+/// A job, its user and its lane are far apart in memory, and were last used thousands of jobs ago: more than half of
+/// what a life cycle costs is waiting for them. Whoever works on many jobs in a row asks for those of the next while it
+/// works on this one. It is a hint: nothing depends on it, a wrong or stale reference included, and where the processor
+/// takes none it is nothing.
 /// </remarks>
 internal static unsafe class Prefetch
 {

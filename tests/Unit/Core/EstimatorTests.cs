@@ -88,6 +88,42 @@ public sealed class EstimatorTests
         Assert.Equal(0, new MovingAverageEstimator().Estimate(Bootstrapper, 0, 0).Seconds);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(9)]
+    [InlineData(30)]
+    public void Tiers_of_one_name_share_an_average_however_many_tiers_there_are(int count)
+    {
+        var random = new Random(count);
+        var estimator = new MovingAverageEstimator();
+        var expected = new Dictionary<string, double>(StringComparer.Ordinal);
+        List<Tier> tiers = [.. Enumerable.Range(0, count).Select(i => new Tier { Name = $"t{i}" })];
+        for (int step = 0; step < 2000; step++)
+        {
+            // Now and then the same tier in other words, as after a reload; who has the old ones goes on.
+            var tier = tiers[random.Next(tiers.Count)];
+            if (step % 50 == 0)
+            {
+                tier = tier with { DailyLimit = step + 1 };
+                tiers.Add(tier);
+            }
+
+            if (random.Next(2) == 0)
+            {
+                int seconds = random.Next(1, 2000);
+                double before = expected.GetValueOrDefault(tier.Name, tier.InitialDuration.TotalSeconds);
+                expected[tier.Name] = (0.3 * seconds) + (0.7 * before);
+                estimator.Record(tier, TimeSpan.FromSeconds(seconds));
+            }
+
+            Assert.Equal(
+                expected.GetValueOrDefault(tier.Name, tier.InitialDuration.TotalSeconds),
+                estimator.AverageSeconds(tier),
+                6);
+        }
+    }
+
     [Fact]
     public async Task DA_23_estimates_use_the_real_number_of_workers_and_learn_once_from_each_completed_run()
     {

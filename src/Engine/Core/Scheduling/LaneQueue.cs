@@ -41,7 +41,8 @@ internal struct LaneQueue
         }
     }
 
-    private readonly bool IsRowNext => _first is not null && (_others is not { Count: > 0 } || _firstKey < _others.FirstKey);
+    private readonly bool IsRowNext =>
+        _first is not null && (_others is not { Count: > 0 } || _firstKey < _others.FirstKey);
 
     /// <summary>The job that the next one in order would be linked to, if there is one.</summary>
     internal readonly Job? Last => _last;
