@@ -10,10 +10,10 @@ namespace Engine.Bench.Throughput;
 internal sealed class EngineUnderTest : IAsyncDisposable
 {
     /// <summary>Runs that one worker takes at a time.</summary>
-    internal const int ClaimSize = 512;
+    internal const int ClaimSize = 256;
 
     private const int DefaultRetained = 100_000;
-    private const int Workers = 4;
+    private const int Workers = 8;
     private const int SubmitWindow = 1_024;
     private static readonly RunOutcome Done = new RunOutcome.Completed();
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);

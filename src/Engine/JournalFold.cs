@@ -13,10 +13,15 @@ namespace Engine;
 public sealed class JournalFold : IEventSink
 {
     private readonly EngineCore _core;
+    private readonly Folder _folder;
 
     /// <summary>Begins with the state of an engine that knows nothing.</summary>
-    public JournalFold() =>
-        _core = new EngineCore(EngineSettings.From(new JobEngineOptions()), new MovingAverageEstimator(), this);
+    public JournalFold()
+    {
+        var settings = EngineSettings.From(new JobEngineOptions());
+        _core = new EngineCore(settings, new MovingAverageEstimator(), this, isLedger: true);
+        _folder = new Folder(_core);
+    }
 
     /// <summary>The last frame that the state includes, 0 before the first.</summary>
     public long Sequence { get; private set; }
@@ -62,7 +67,7 @@ public sealed class JournalFold : IEventSink
             throw new JournalDamagedException($"Frame {frame.Sequence} was read where frame {Sequence + 1} follows.");
         }
 
-        Recovery.Apply(_core, frame);
+        _folder.Apply(frame);
         Sequence = frame.Sequence;
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Engine.Core;
 using Engine.Storage;
 
@@ -9,10 +10,11 @@ namespace Engine.Runtime;
 /// <remarks>Events are read a few at a time, so that the jobs and lanes they are about can be on their way before each is
 /// applied; they are applied one by one, in order.</remarks>
 /// <param name="core">The core, after the frame before the first.</param>
-/// <param name="lanes">What spares the reading of names, for whoever applies many frames to one core.</param>
-internal sealed class Folder(EngineCore core, KnownLanes? lanes)
+internal sealed class Folder(EngineCore core)
 {
     private const int GroupSize = 16;
+
+    private readonly KnownLanes _lanes = new();
 
     /// <summary>Applies the next frame.</summary>
     /// <exception cref="JournalDamagedException">It holds what this build cannot read, or contradicts those
@@ -23,15 +25,12 @@ internal sealed class Folder(EngineCore core, KnownLanes? lanes)
         var payload = frame.Payload.Span;
         var reader = new ByteReader(payload);
         var group = default(Group);
-        Span<int> starts = stackalloc int[GroupSize];
         for (int done = 0; done < frame.EventCount;)
         {
             int count = Math.Min(GroupSize, frame.EventCount - done);
             for (int i = 0; i < count; i++)
             {
-                starts[i] = payload.Length - reader.Remaining;
-                EventCodec.Read(ref reader, out group[i], lanes, out _);
-                Locate(group[i]);
+                Read(ref reader, ref group[i], payload);
             }
 
             for (int i = 0; i < count; i++)
@@ -41,12 +40,19 @@ internal sealed class Folder(EngineCore core, KnownLanes? lanes)
 
             for (int i = 0; i < count; i++)
             {
-                Visit(group[i]);
+                Prefetch.Object(group[i].Event.KnownLane?.Owner, lines: 3);
+                Prefetch.Object(group[i].Event.KnownLane?.EncodedNames, lines: 2);
+                Prefetch.Object(group[i].Event.KnownJob?.Lane, lines: 2);
             }
 
             for (int i = 0; i < count; i++)
             {
-                Apply(ref group[i], payload[starts[i]..], frame.Sequence, done + i + 1);
+                Prefetch.Object(group[i].Event.KnownLane?.Owner.NewestJob, lines: 2);
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                Apply(ref group[i], payload, frame.Sequence, done + i + 1);
             }
 
             done += count;
@@ -59,39 +65,44 @@ internal sealed class Folder(EngineCore core, KnownLanes? lanes)
         }
     }
 
-    private void Locate(in JobEvent e)
+    private void Read(ref ByteReader reader, ref Item item, ReadOnlySpan<byte> payload)
     {
-        core.State.Jobs.Prefetch(e.JobId);
-        Prefetch.Object(e.KnownLane, lines: 3);
+        EventCodec.Read(ref reader, out item.Event, out var names);
+        core.State.Jobs.Prefetch(item.Event.JobId);
+        item.NamesLength = names.Length;
+        if (!names.IsEmpty)
+        {
+            item.NamesStart = (int)Unsafe.ByteOffset(
+                in MemoryMarshal.GetReference(payload), in MemoryMarshal.GetReference(names));
+            item.NamesHash = KnownLanes.HashOf(names);
+            _lanes.Prefetch(item.NamesHash);
+        }
     }
 
-    private void Meet(ref JobEvent e)
+    private void Meet(ref Item item)
     {
-        if (e.Kind == EventKind.JobSubmitted)
+        if (item.NamesLength > 0)
         {
-            Prefetch.Object(e.KnownLane?.Owner, lines: 3);
+            item.Event.KnownLane = _lanes.Guess(item.NamesHash);
+            Prefetch.Object(item.Event.KnownLane, lines: 4);
         }
-        else if (core.State.Jobs.TryGetValue(e.JobId, out var job))
+        else if (core.State.Jobs.TryGetValue(item.Event.JobId, out var job))
         {
-            e.KnownJob = job;
+            item.Event.KnownJob = job;
             Prefetch.Object(job, lines: 5);
         }
     }
 
-    private static void Visit(in JobEvent e)
+    private void Apply(ref Item item, ReadOnlySpan<byte> payload, long sequence, int number)
     {
-        Prefetch.Object(e.KnownLane?.Owner.NewestJob, lines: 2);
-        Prefetch.Object(e.KnownJob?.Lane, lines: 2);
-    }
-
-    private void Apply(ref JobEvent e, ReadOnlySpan<byte> bytes, long sequence, int number)
-    {
-        ReadOnlySpan<byte> names = default;
-        if (e.Kind == EventKind.JobSubmitted && e.KnownLane is not { References: > 0 })
+        ref var e = ref item.Event;
+        var names = payload.Slice(item.NamesStart, item.NamesLength);
+        bool isNew = false;
+        if (item.NamesLength > 0 && !(e.KnownLane is { } lane && KnownLanes.Is(lane, names)))
         {
-            // Not known yet, or forgotten by an event of this group.
-            var again = new ByteReader(bytes);
-            EventCodec.Read(ref again, out e, lanes, out names);
+            isNew = true;
+            e.KnownLane = null;
+            EventCodec.ReadNames(ref e, names);
         }
         else if (e.KnownJob is { } met && (met.Id != e.JobId || met.State == JobState.None))
         {
@@ -103,9 +114,9 @@ internal sealed class Folder(EngineCore core, KnownLanes? lanes)
         try
         {
             var job = core.Apply(e);
-            if (!names.IsEmpty)
+            if (isNew)
             {
-                lanes!.Remember(names, job!.Lane);
+                _lanes.Remember(item.NamesHash, names, job!.Lane);
             }
         }
         catch (InvariantViolationException exception)
@@ -115,9 +126,17 @@ internal sealed class Folder(EngineCore core, KnownLanes? lanes)
         }
     }
 
+    private struct Item
+    {
+        internal JobEvent Event;
+        internal ulong NamesHash;
+        internal int NamesStart;
+        internal int NamesLength;
+    }
+
     [InlineArray(GroupSize)]
     private struct Group
     {
-        private JobEvent _first;
+        private Item _first;
     }
 }

@@ -94,7 +94,7 @@ internal static class Recovery
         long sequence = report.SnapshotSequence + report.Frames;
         if (sequence < lastSequence)
         {
-            var folder = new Folder(core, new KnownLanes());
+            var folder = new Folder(core);
             await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(staysHere))
             {
                 if (frame.Sequence != sequence + 1)
@@ -136,10 +136,8 @@ internal static class Recovery
                 $"{sequence}.");
     }
 
-    /// <summary>Applies a frame.</summary>
+    /// <summary>Applies one frame, without what spares work for whoever applies many (<see cref="Folder"/>).</summary>
     /// <param name="core">The core, after the frame before.</param>
     /// <param name="frame">The frame.</param>
-    /// <param name="lanes">What spares the reading of names, for whoever applies many frames to one core.</param>
-    internal static void Apply(EngineCore core, in JournalFrame frame, KnownLanes? lanes = null) =>
-        new Folder(core, lanes).Apply(frame);
+    internal static void Apply(EngineCore core, in JournalFrame frame) => new Folder(core).Apply(frame);
 }

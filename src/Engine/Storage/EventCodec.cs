@@ -103,16 +103,22 @@ internal static class EventCodec
 
     /// <summary>Reads the next event.</summary>
     /// <exception cref="JournalDamagedException">The bytes are no event of a kind this build knows.</exception>
-    internal static void Read(ref ByteReader source, out JobEvent e) => Read(ref source, out e, null, out _);
+    internal static void Read(ref ByteReader source, out JobEvent e)
+    {
+        Read(ref source, out e, out var names);
+        if (!names.IsEmpty)
+        {
+            ReadNames(ref e, names);
+        }
+    }
 
-    /// <summary>Reads the next event for whoever will apply it.</summary>
+    /// <summary>Reads the next event, but for the names in a submission.</summary>
     /// <param name="source">The bytes.</param>
-    /// <param name="e">The event. One whose lane is known has that instead of the names.</param>
-    /// <param name="lanes">Lanes that are known.</param>
-    /// <param name="names">The bytes that name the lane of a submission that is not known yet; else empty.</param>
+    /// <param name="e">The event.</param>
+    /// <param name="names">The bytes that name the lane of a submission, for <see cref="ReadNames"/> or <see
+    /// cref="KnownLanes"/>; else empty.</param>
     /// <exception cref="JournalDamagedException">The bytes are no event of a kind this build knows.</exception>
-    internal static void Read(
-        scoped ref ByteReader source, out JobEvent e, KnownLanes? lanes, out ReadOnlySpan<byte> names)
+    internal static void Read(scoped ref ByteReader source, out JobEvent e, out ReadOnlySpan<byte> names)
     {
         names = default;
         e = new JobEvent { Kind = (EventKind)source.Byte() };
@@ -124,7 +130,7 @@ internal static class EventCodec
         switch (e.Kind)
         {
             case EventKind.JobSubmitted:
-                ReadSubmitted(ref e, ref source, lanes, out names);
+                ReadSubmitted(ref e, ref source, out names);
                 break;
             case EventKind.JobReleased:
                 e.Day = source.Int();
@@ -257,28 +263,11 @@ internal static class EventCodec
     }
 
     private static void ReadSubmitted(
-        scoped ref JobEvent e, scoped ref ByteReader source, KnownLanes? lanes, out ReadOnlySpan<byte> names)
+        scoped ref JobEvent e, scoped ref ByteReader source, out ReadOnlySpan<byte> names)
     {
         ReadNext(ref e, ref source);
         e.Day = source.Int();
-        names = default;
-        if (lanes is not null)
-        {
-            var ahead = source;
-            names = NamesIn(ref ahead);
-            e.KnownLane = lanes.Find(names);
-            if (e.KnownLane is not null)
-            {
-                source = ahead;
-                names = default;
-            }
-        }
-
-        if (e.KnownLane is null)
-        {
-            ReadNames(ref e, ref source);
-        }
-
+        names = NamesIn(ref source);
         e.Priority = source.Count();
         e.Boost = source.Count();
         e.Count = source.Count();
@@ -286,8 +275,10 @@ internal static class EventCodec
         e.Message = source.Text();
     }
 
-    private static void ReadNames(ref JobEvent e, ref ByteReader source)
+    /// <summary>Reads the names in a submission.</summary>
+    internal static void ReadNames(ref JobEvent e, ReadOnlySpan<byte> names)
     {
+        var source = new ByteReader(names);
         e.Type = source.Text();
         e.User = source.Text();
         e.Project = source.Text();

@@ -50,8 +50,8 @@ public sealed class FoldingTests
             Seal();
         }
 
-        var plain = Fold(lanes: null);
-        var knowing = Fold(new KnownLanes());
+        var plain = Fold(remembers: false);
+        var knowing = Fold(remembers: true);
 
         Assert.Equal(_core.State.ComputeHash(), plain.State.ComputeHash());
         Assert.Equal(_core.State.ComputeHash(), knowing.State.ComputeHash());
@@ -104,10 +104,11 @@ public sealed class FoldingTests
         _ => null,
     };
 
-    private EngineCore Fold(KnownLanes? lanes)
+    private EngineCore Fold(bool remembers)
     {
         var core = new EngineCore(_settings, new MovingAverageEstimator(), new BatchWriter());
-        _frames.ForEach(frame => Recovery.Apply(core, frame, lanes));
+        var folder = new Folder(core);
+        _frames.ForEach(frame => (remembers ? folder : new Folder(core)).Apply(frame));
         return core;
     }
 
