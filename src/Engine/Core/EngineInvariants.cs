@@ -163,7 +163,9 @@ internal static class EngineInvariants
         var limits = state.Lanes.SelectMany(lane => lane.Limits).Distinct().ToList();
         foreach (var limit in limits)
         {
-            foreach (var group in limit.Groups.ToArray())
+            var groups = limit.Groups.ToArray();
+            Require(limit.ParkedLanes == groups.Sum(group => group.Lanes.Count), $"{limit.Name} counts its parked lanes");
+            foreach (var group in groups)
             {
                 CheckHeap(group.Lanes, lane => lane.Jobs.FirstKey);
                 placed += group.Lanes.Count;

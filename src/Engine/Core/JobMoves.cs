@@ -176,31 +176,44 @@ internal static class JobMoves
 
         job.Ticket = state.NextTicket();
         var lane = job.Lane;
-        for (int i = 0; i < lane.LimitCount; i++)
+        lane.Owner.Take(job);
+        lane.Project?.Take(job);
+        foreach (var limit in lane.ResourceLimits)
         {
-            lane.LimitAt(i)?.Take(job);
+            limit.Take(job);
         }
     }
 
     private static void ReleaseSlots(Job job)
     {
+        job.Ticket = 0;
         var lane = job.Lane;
-        int count = lane.LimitCount;
-        if (job.CancelRequested)
+        Limit? kept = null;
+        if (job.CancelRequested && Planted.Is(PlantedBug.LeakedSlotOnCancel))
         {
-            count = Planted.Is(PlantedBug.LeakedSlotOnCancel) ? 0
-                : Planted.Is(PlantedBug.CancelReleasesSomeSlots) ? count - 1
-                : count;
+            return;
         }
 
-        job.Ticket = 0;
-        while (--count >= 0)
+        if (job.CancelRequested && Planted.Is(PlantedBug.CancelReleasesSomeSlots))
         {
-            if (lane.LimitAt(count) is { } limit)
-            {
-                limit.Release();
-                LaneBoard.SlotFreed(limit);
-            }
+            kept = lane.Limits.Last();
+        }
+
+        foreach (var limit in lane.ResourceLimits)
+        {
+            Release(limit, kept);
+        }
+
+        Release(lane.Project, kept);
+        Release(lane.Owner, kept);
+    }
+
+    private static void Release(Limit? limit, Limit? kept)
+    {
+        if (limit is not null && !ReferenceEquals(limit, kept))
+        {
+            limit.Release();
+            LaneBoard.SlotFreed(limit);
         }
     }
 }

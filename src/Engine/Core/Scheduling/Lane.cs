@@ -3,8 +3,6 @@ namespace Engine.Core.Scheduling;
 /// <summary>The waiting jobs that share a job type, a tier and a set of limits: all of them may run, or none.</summary>
 internal sealed class Lane : HeapNode
 {
-    private const int OwnLimits = 2;
-
     internal Lane(JobTypeEntry type, TierEntry tier, UserAccount owner, Project? project, ResourceSet? resources)
     {
         Type = type;
@@ -51,20 +49,32 @@ internal sealed class Lane : HeapNode
 
     internal LaneKey Key => new(Owner.Number, Project?.Number ?? 0, Type.Number, Tier.Number, Resources?.Number ?? 0);
 
-    /// <summary>How many limits must have room for a job of it; see <see cref="LimitAt"/>.</summary>
-    internal int LimitCount => OwnLimits + (Resources?.Limits.Length ?? 0);
+    /// <summary>The limits of those resources.</summary>
+    internal ReadOnlySpan<Limit> ResourceLimits => Resources is null ? default : Resources.Limits;
 
-    /// <summary>All of its limits, the narrowest first.</summary>
-    internal IEnumerable<Limit> Limits => Enumerable.Range(0, LimitCount).Select(LimitAt).OfType<Limit>();
+    /// <summary>All of its limits, the narrowest first: the user's, the project's, those of the resources.</summary>
+    internal IEnumerable<Limit> Limits =>
+        new Limit?[] { Owner, Project }.OfType<Limit>().Concat(Resources?.Limits ?? []);
 
     /// <summary>The first full limit, or null when a job of this lane may run.</summary>
     internal Limit? FullLimit
     {
         get
         {
-            for (int i = 0; i < LimitCount; i++)
+            var policy = Tier.Policy;
+            if (Owner.Used >= policy.UserSlots)
             {
-                if (LimitAt(i) is { } limit && !limit.HasRoomFor(Tier))
+                return Owner;
+            }
+
+            if (Project is { } project && project.Used >= policy.ProjectSlots)
+            {
+                return project;
+            }
+
+            foreach (var limit in ResourceLimits)
+            {
+                if (limit.Used >= limit.Capacity)
                 {
                     return limit;
                 }
@@ -88,14 +98,6 @@ internal sealed class Lane : HeapNode
             Prefetch.Object(Project, lines: 2);
         }
     }
-
-    /// <summary>The user's, the project's (null without one), then those of the resources.</summary>
-    internal Limit? LimitAt(int index) => index switch
-    {
-        0 => Owner,
-        1 => Project,
-        _ => Resources!.Limits[index - OwnLimits],
-    };
 }
 
 /// <summary>What tells lanes apart: numbers of the user, the project (0 for none), type, tier and set of

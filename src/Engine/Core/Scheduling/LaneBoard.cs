@@ -57,7 +57,7 @@ internal static class LaneBoard
         if (lane.Jobs.Count == 0)
         {
             home.Remove(lane);
-            lane.ParkedOn = null;
+            LeavePark(lane);
         }
         else
         {
@@ -105,6 +105,11 @@ internal static class LaneBoard
     /// for.</summary>
     internal static void SlotFreed(Limit limit)
     {
+        if (limit.ParkedLanes == 0)
+        {
+            return;
+        }
+
         foreach (var group in limit.Groups)
         {
             int capacity = limit.CapacityFor(group.Tier);
@@ -135,31 +140,55 @@ internal static class LaneBoard
         lane.Type.Ready.Remove(lane);
         full.GroupFor(lane.Type, lane.Tier).Lanes.Add(lane.Jobs.FirstKey, lane);
         lane.ParkedOn = full;
+        full.ParkedLanes++;
         WakeInPlaceOf(lane, except: full);
     }
 
     private static void Unpark(Lane lane, ParkGroup group)
     {
         group.Lanes.Remove(lane);
-        lane.ParkedOn = null;
+        LeavePark(lane);
         lane.Type.Ready.Add(lane.Jobs.FirstKey, lane);
     }
 
     // The lane may have stood in for lanes parked on its limits; where it no longer does, the best of them takes over.
     private static void WakeInPlaceOf(Lane lane, Limit? except)
     {
-        bool stillReady = lane.ParkedOn is null && lane.Jobs.Count > 0;
-        for (int i = 0; i < lane.LimitCount; i++)
+        WakeInPlaceOf(lane, lane.Owner, except);
+        if (lane.Project is { } project)
         {
-            if (lane.LimitAt(i) is not { } limit || ReferenceEquals(limit, except)
-                || limit.GroupOf(lane.Type, lane.Tier) is not { Lanes.Count: > 0 } group
-                || !limit.HasRoomFor(lane.Tier)
-                || (stillReady && lane.Jobs.FirstKey < group.Lanes.FirstKey))
-            {
-                continue;
-            }
+            WakeInPlaceOf(lane, project, except);
+        }
 
+        foreach (var limit in lane.ResourceLimits)
+        {
+            WakeInPlaceOf(lane, limit, except);
+        }
+    }
+
+    private static void WakeInPlaceOf(Lane lane, Limit limit, Limit? except)
+    {
+        // Mostly nobody waits for a limit: its groups are far away then.
+        if (limit.ParkedLanes == 0 || ReferenceEquals(limit, except)
+            || limit.GroupOf(lane.Type, lane.Tier) is not { Lanes.Count: > 0 } group
+            || !limit.HasRoomFor(lane.Tier))
+        {
+            return;
+        }
+
+        bool stillReady = lane.ParkedOn is null && lane.Jobs.Count > 0;
+        if (!stillReady || lane.Jobs.FirstKey > group.Lanes.FirstKey)
+        {
             Unpark(group.Lanes.First, group);
+        }
+    }
+
+    private static void LeavePark(Lane lane)
+    {
+        if (lane.ParkedOn is { } limit)
+        {
+            limit.ParkedLanes--;
+            lane.ParkedOn = null;
         }
     }
 }

@@ -31,6 +31,9 @@ internal class Limit(LimitKind kind, string name)
     /// <summary>The capacity of a resource; unused for the other kinds.</summary>
     internal int Capacity { get; set; } = 1;
 
+    /// <summary>How many lanes are parked on it, in all groups. Kept by <see cref="LaneBoard"/>.</summary>
+    internal int ParkedLanes { get; set; }
+
     internal ReadOnlySpan<ParkGroup> Groups => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_groups);
 
     /// <summary>The job that has held a slot the longest: who frees one next, as far as anybody knows.</summary>
