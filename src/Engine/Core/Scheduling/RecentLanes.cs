@@ -1,3 +1,5 @@
+using Engine.Core.Rules;
+
 namespace Engine.Core.Scheduling;
 
 /// <summary>The last two lanes that a user's submissions went to: who asks for the same again is spared the search for
@@ -10,16 +12,18 @@ internal struct RecentLanes
     private Memo _second;
 
     /// <summary>The lane of a submission like one before, or null.</summary>
-    internal readonly Lane? Find(
-        EngineSettings settings, string type, string? tier, string? project, string[]? resources) =>
-        _newest.Fits(settings, type, tier, project, resources) ? _newest.Lane
-        : _second.Fits(settings, type, tier, project, resources) ? _second.Lane
+    internal readonly Lane? Find(EngineSettings settings, in Submission submission) =>
+        _newest.Fits(settings, submission) ? _newest.Lane
+        : _second.Fits(settings, submission) ? _second.Lane
         : null;
 
-    /// <summary>A guess from the project alone, without a look at the lane.</summary>
-    internal readonly Lane? Guess(string? project) => _second.Lane is not null && _second.Project == project
-        ? _second.Lane
-        : _newest.Lane;
+    /// <summary>A guess from the project alone, without a look at the lane or the name.</summary>
+    internal readonly Lane? Guess(int projectHash, out string? project)
+    {
+        var memo = _second.ProjectHash == projectHash && _second.Lane is not null ? _second : _newest;
+        project = memo.Project;
+        return memo.Lane;
+    }
 
     /// <summary>Remembers where a submission went.</summary>
     /// <param name="settings">The settings under which it was found right.</param>
@@ -50,17 +54,20 @@ internal struct RecentLanes
 
     private readonly struct Memo(Lane lane)
     {
-        // Beside the lane, so that one that does not fit is not looked at.
+        // Beside the lane, so that one that does not fit is not looked at; names differ at their ends, far away.
+        internal readonly int ProjectHash = lane.Project?.Id.GetHashCode(StringComparison.Ordinal) ?? 0;
+
         internal readonly string? Project = lane.Project?.Id;
 
         internal readonly Lane? Lane = lane;
 
-        internal bool Fits(EngineSettings settings, string type, string? tier, string? project, string[]? asked) =>
-            Lane is { } lane
-            && Project == project
+        internal bool Fits(EngineSettings settings, in Submission submission) =>
+            ProjectHash == submission.ProjectHash
+            && Lane is { } lane
+            && Project == submission.ProjectId
             && ReferenceEquals(lane.LastAsked.Settings, settings)
-            && lane.Type.Name == type
-            && lane.Tier.Name == tier
-            && (asked ?? []).AsSpan().SequenceEqual(lane.LastAsked.Resources);
+            && lane.Type.Name == submission.Type
+            && lane.Tier.Name == submission.Tier
+            && (submission.Resources ?? []).AsSpan().SequenceEqual(lane.LastAsked.Resources);
     }
 }
