@@ -164,7 +164,8 @@ internal static class EngineInvariants
         foreach (var limit in limits)
         {
             var groups = limit.Groups.ToArray();
-            Require(limit.ParkedLanes == groups.Sum(group => group.Lanes.Count), $"{limit.Name} counts its parked lanes");
+            Require(limit.ParkedLanes == groups.Sum(group => group.Lanes.Count),
+                $"{limit.Name} counts its parked lanes");
             foreach (var group in groups)
             {
                 CheckHeap(group.Lanes, lane => lane.Jobs.FirstKey);

@@ -74,7 +74,7 @@ internal sealed class Folder(EngineCore core)
         {
             item.NamesStart = (int)Unsafe.ByteOffset(
                 in MemoryMarshal.GetReference(payload), in MemoryMarshal.GetReference(names));
-            item.NamesHash = KnownLanes.HashOf(names);
+            item.NamesHash = ContentHash.Of(names);
             _lanes.Prefetch(item.NamesHash);
         }
     }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Numerics;
 using Engine.Core.Scheduling;
 
@@ -41,25 +40,6 @@ internal sealed class KnownLanes
         _places[PlaceOf(hash)] = (hash, lane);
     }
 
-    // What collides is compared and read again: nothing depends on the quality of this but speed.
-    internal static ulong HashOf(ReadOnlySpan<byte> names)
-    {
-        ulong hash = (ulong)names.Length;
-        while (names.Length >= sizeof(ulong))
-        {
-            hash = Mix(hash, BinaryPrimitives.ReadUInt64LittleEndian(names));
-            names = names[sizeof(ulong)..];
-        }
-
-        ulong rest = 0;
-        foreach (byte b in names)
-        {
-            rest = (rest << 8) | b;
-        }
-
-        return Mix(hash, rest);
-    }
-
     private void Grow()
     {
         var old = _places;
@@ -74,10 +54,4 @@ internal sealed class KnownLanes
     }
 
     private int PlaceOf(ulong hash) => (int)(hash >> (64 - BitOperations.Log2((uint)_places.Length)));
-
-    private static ulong Mix(ulong hash, ulong value)
-    {
-        ulong high = Math.BigMul(hash ^ 0x9E37_79B9_7F4A_7C15, value ^ 0xBF58_476D_1CE4_E5B9, out ulong low);
-        return high ^ low;
-    }
 }

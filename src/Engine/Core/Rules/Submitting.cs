@@ -20,7 +20,7 @@ internal readonly record struct Submission(
 {
     /// <summary>Computed by whoever makes the submission, so that the loop need not read the name to see that it is
     /// another.</summary>
-    internal int ProjectHash { get; } = ProjectId?.GetHashCode(StringComparison.Ordinal) ?? 0;
+    internal ulong ProjectHash { get; } = ContentHash.Of(ProjectId);
 }
 
 /// <summary>What was found for a submission ahead of its decision.</summary>

@@ -18,7 +18,7 @@ internal struct RecentLanes
         : null;
 
     /// <summary>A guess from the project alone, without a look at the lane or the name.</summary>
-    internal readonly Lane? Guess(int projectHash, out string? project)
+    internal readonly Lane? Guess(ulong projectHash, out string? project)
     {
         var memo = _second.ProjectHash == projectHash && _second.Lane is not null ? _second : _newest;
         project = memo.Project;
@@ -55,7 +55,7 @@ internal struct RecentLanes
     private readonly struct Memo(Lane lane)
     {
         // Beside the lane, so that one that does not fit is not looked at; names differ at their ends, far away.
-        internal readonly int ProjectHash = lane.Project?.Id.GetHashCode(StringComparison.Ordinal) ?? 0;
+        internal readonly ulong ProjectHash = ContentHash.Of(lane.Project?.Id);
 
         internal readonly string? Project = lane.Project?.Id;
 
