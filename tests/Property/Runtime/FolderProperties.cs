@@ -45,7 +45,7 @@ public sealed class FolderProperties(ITestOutputHelper output)
     {
         var play = Play.Of(journal.Story);
         var (plain, folded) = (play.Engine.NewCore(), play.Engine.NewCore());
-        var folder = new Folder(folded, new KnownLanes());
+        var folder = new Folder(folded);
         foreach (var frame in journal.Frames(play))
         {
             found?.Before(plain);
@@ -78,7 +78,7 @@ public sealed class FolderProperties(ITestOutputHelper output)
         var frames = damage.Journal.Frames(play);
         damage.Do(frames);
         var (plain, folded) = (play.Engine.NewCore(), play.Engine.NewCore());
-        var folder = new Folder(folded, new KnownLanes());
+        var folder = new Folder(folded);
         foreach (var frame in frames)
         {
             int applied = Regrouped.ApplyOneByOne(plain, frame);

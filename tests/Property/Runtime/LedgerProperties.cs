@@ -50,7 +50,7 @@ public sealed class LedgerProperties(ITestOutputHelper output)
     private static void Compare(Play play, List<JournalFrame> frames)
     {
         var (full, ledger) = (play.Engine.NewCore(), NewLedger(play));
-        var (fullFolder, ledgerFolder) = (new Folder(full, new KnownLanes()), new Folder(ledger, new KnownLanes()));
+        var (fullFolder, ledgerFolder) = (new Folder(full), new Folder(ledger));
         EngineCore? resumed = null;
         Folder? resumedFolder = null;
         foreach (var frame in frames)
@@ -69,7 +69,7 @@ public sealed class LedgerProperties(ITestOutputHelper output)
                 // The next life of a follower begins with what the one before wrote.
                 var snapshot = SnapshotCodec.Write(ledger, frame.Sequence);
                 SnapshotCodec.Restore(resumed = NewLedger(play), snapshot);
-                resumedFolder = new Folder(resumed, new KnownLanes());
+                resumedFolder = new Folder(resumed);
                 Same(full, resumed, frame.Sequence);
 
                 // And an engine may start with it.

@@ -65,7 +65,7 @@ public sealed class FoldingTests
     {
         int day = new Instant(_now).Day;
         var core = new EngineCore(_settings, new MovingAverageEstimator(), new BatchWriter());
-        var folder = new Folder(core, new KnownLanes());
+        var folder = new Folder(core);
         folder.Apply(Frame(1, new JobEvent
         {
             Kind = EventKind.JobSubmitted,
