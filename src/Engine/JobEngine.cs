@@ -124,7 +124,8 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
         JobId jobId, string? userId = null, CancellationToken cancellationToken = default) =>
         AskAsync(loop => View(loop, jobId, userId), cancellationToken);
 
-    /// <summary>Lists a user's jobs, newest first.</summary>
+    /// <summary>Lists a user's jobs, newest first. What one call looks at is bounded, so that a page may be short, or
+    /// empty, with a cursor to go on (<see cref="JobPage"/>).</summary>
     public ValueTask<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);

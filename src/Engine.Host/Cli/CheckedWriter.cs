@@ -6,8 +6,8 @@ namespace Engine.Host.Cli;
 internal sealed class OutputException(Exception reason)
     : IOException($"Standard output cannot be written: {Printer.ReasonOf(reason)}.", reason);
 
-/// <summary>Standard output of a command that has nothing better to do than to print: what it fails with can be told from
-/// what the command's files fail with.</summary>
+/// <summary>Standard output of a command that has nothing better to do than to print: what it fails with can be told
+/// from what the command's files fail with.</summary>
 internal sealed class CheckedWriter(TextWriter target) : TextWriter
 {
     public override Encoding Encoding => target.Encoding;

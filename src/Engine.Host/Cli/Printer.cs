@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 
 namespace Engine.Host.Cli;
 
-/// <summary>Lines on their way to standard output and standard error, in the order in which they were said. Whoever says
-/// one never waits for a reader, and never fails because a disk is full or a pipe is gone.</summary>
+/// <summary>Lines on their way to standard output and standard error, in the order in which they were said. Whoever
+/// says one never waits for a reader, and never fails because a disk is full or a pipe is gone.</summary>
 /// <remarks>
-/// A thread of its own writes. When standard output fails that is told once on standard error, and lines to it are thrown
-/// away from then on; work goes on. So it does behind a reader who does not read: the lines wait for him here. Those who
-/// may have any number of them to say ask for room first (<see cref="RoomAsync"/>).
+/// A thread of its own writes. When standard output fails that is told once on standard error, and lines to it are
+/// thrown away from then on; work goes on. So it does while a reader does not read: the lines wait here. Those who may
+/// have any number of them to say ask for room first (<see cref="RoomAsync"/>).
 /// </remarks>
 internal sealed class Printer
 {
@@ -83,7 +83,8 @@ internal sealed class Printer
             }
 
             _outputFailed = true;
-            Complain($"Standard output cannot be written: {ReasonOf(reason)}. What runs goes on; no more of it is shown.");
+            Complain(
+                $"Standard output cannot be written: {ReasonOf(reason)}. What runs goes on; no more of it is shown.");
         }
     }
 
@@ -118,7 +119,8 @@ internal sealed class Printer
     }
 
     /// <summary>What writing to a stream fails with that is full, broken or not open.</summary>
-    internal static bool CannotWrite(Exception e) => e is IOException or UnauthorizedAccessException or ObjectDisposedException;
+    internal static bool CannotWrite(Exception e) =>
+        e is IOException or UnauthorizedAccessException or ObjectDisposedException;
 
     /// <summary>In the words of the system, without a full stop.</summary>
     internal static string ReasonOf(Exception e) => e.GetBaseException().Message.TrimEnd('.');

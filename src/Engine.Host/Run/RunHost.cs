@@ -30,7 +30,8 @@ internal static class RunHost
     {
         using var signals = new StopSignals(
             () => display.Problem(
-                $"Stopping: running programs have {StopGrace.TotalSeconds:0} s to end. A second signal ends them at once."),
+                $"Stopping: running programs have {StopGrace.TotalSeconds:0} s to end. "
+                + "A second signal ends them at once."),
             time);
         int code = await RunAsync(file, options, settings, display, printer, time, signals, more).ConfigureAwait(false);
         bool isRead = await signals.PatientlyAsync(printer.CompleteAsync()).ConfigureAwait(false);

@@ -36,6 +36,7 @@ internal static class EngineInvariants
 
         Require(ReferenceEquals(state.Live.Last, jobs.LastOrDefault()) && state.Live.Count == jobs.Count,
             "the list of live jobs knows its end and length");
+        Require(state.Live.CountedOld <= jobs.Count, "no more jobs are counted as old than there are");
         Instant lastEnd = default;
         foreach (var job in state.Ended)
         {
@@ -225,6 +226,7 @@ internal static class EngineInvariants
 
             Require(own.Count == user.JobCount && own.Count == jobs.Count(job => job.User.Id == user.Id),
                 $"{user.Id} has all its jobs");
+            CheckMilestones(user, own);
             int lastDay = int.MinValue;
             foreach (var (day, charged, deferred) in user.Allowance.Days)
             {
@@ -250,6 +252,20 @@ internal static class EngineInvariants
             "every job's user is known");
         Require(jobs.All(job => job.Project is null || (state.Projects.TryGetValue(job.Project.Id, out var project)
             && ReferenceEquals(project, job.Project))), "every job's project is known");
+    }
+
+    /// <param name="user">The user.</param>
+    /// <param name="own">Its jobs, newest first.</param>
+    private static void CheckMilestones(UserAccount user, List<Job> own)
+    {
+        var marked = own.Where(job => job.IsMilestone).Reverse().Select(job => (job.Sequence, job));
+        Require((user.Milestones?.All ?? []).SequenceEqual(marked), $"{user.Id} knows its milestones");
+        int gap = 0;
+        foreach (var job in own)
+        {
+            gap = job.IsMilestone ? 0 : gap + 1;
+            Require(gap < JobMilestones.Distance, $"the milestones of {user.Id} lie close together");
+        }
     }
 
     /// <param name="heap">The heap.</param>

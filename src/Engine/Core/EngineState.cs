@@ -253,6 +253,11 @@ internal sealed class EngineState(bool isLedger = false)
     private void ForgetOfUser(Job job)
     {
         var user = job.User;
+        if (job.IsMilestone)
+        {
+            user.Milestones!.Forget(job);
+        }
+
         if (job.PreviousOfUser is { } newer)
         {
             newer.NextOfUser = job.NextOfUser;
@@ -278,58 +283,5 @@ internal sealed class EngineState(bool isLedger = false)
         string key = names.Length == 1 ? names[0] : string.Join('\n', names);
         ref var set = ref CollectionsMarshal.GetValueRefOrAddDefault(_resourceSets, key, out _);
         return set ??= new ResourceSet(names, ++_numbers, [.. names.Select(ResourceOf)]);
-    }
-}
-
-/// <summary>Jobs in the order in which they were added, linked through themselves.</summary>
-internal sealed class JobList
-{
-    internal Job? First { get; private set; }
-
-    internal Job? Last { get; private set; }
-
-    internal int Count { get; private set; }
-
-    internal void Add(Job job)
-    {
-        job.Previous = Last;
-        job.Next = null;
-        if (Last is null)
-        {
-            First = job;
-        }
-        else
-        {
-            Last.Next = job;
-        }
-
-        Last = job;
-        Count++;
-    }
-
-    internal void Remove(Job job)
-    {
-        if (job.Previous is null)
-        {
-            Invariant.Holds(ReferenceEquals(First, job));
-            First = job.Next;
-        }
-        else
-        {
-            job.Previous.Next = job.Next;
-        }
-
-        if (job.Next is null)
-        {
-            Invariant.Holds(ReferenceEquals(Last, job));
-            Last = job.Previous;
-        }
-        else
-        {
-            job.Next.Previous = job.Previous;
-        }
-
-        job.Previous = job.Next = null;
-        Count--;
     }
 }

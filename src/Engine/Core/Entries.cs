@@ -87,6 +87,12 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
 
     internal int JobCount;
 
+    /// <summary>Jobs that came after the last of <see cref="Milestones"/>.</summary>
+    internal int SinceMilestone;
+
+    /// <summary>Ways into a long list of jobs; null where it never was long.</summary>
+    internal JobMilestones? Milestones;
+
     internal const int NotNoted = int.MinValue;
 
     /// <summary>The day of its latest entry among the idle users, as long as that stands there.</summary>

@@ -60,6 +60,9 @@ internal sealed class Job : HeapNode
     internal bool CancelRequested;
     internal bool IsOverdue;
 
+    /// <summary>One of <see cref="JobMilestones"/>.</summary>
+    internal bool IsMilestone;
+
     internal Job? Previous;
     internal Job? Next;
     internal Job? PreviousInLane;
@@ -105,7 +108,7 @@ internal sealed class Job : HeapNode
         Priority = Retries = LostRuns = 0;
         StageIndex = NoStage;
         Progress = -1;
-        CancelRequested = IsOverdue = false;
+        CancelRequested = IsOverdue = IsMilestone = false;
         Previous = Next = PreviousInLane = NextInLane = PreviousOfUser = NextOfUser = null;
     }
 }

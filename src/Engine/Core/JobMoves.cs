@@ -46,6 +46,11 @@ internal static class JobMoves
 
         job.User.NewestJob = job;
         job.User.JobCount++;
+        if (++job.User.SinceMilestone == JobMilestones.Distance)
+        {
+            job.User.SinceMilestone = 0;
+            (job.User.Milestones ??= new JobMilestones()).Add(job);
+        }
     }
 
     internal static void Move(EngineState state, Job job, JobState to)

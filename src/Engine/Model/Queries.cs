@@ -17,8 +17,9 @@ public sealed record JobQuery
 }
 
 /// <summary>One page of jobs.</summary>
-/// <param name="Jobs">The jobs, newest first.</param>
-/// <param name="NextCursor">Where the next page starts, or null on the last.</param>
+/// <param name="Jobs">The jobs, newest first. One page is looked for among 1,000 jobs, so that nobody else waits for
+/// it: where few are in the state that was asked for it may be short, or empty, and not the last.</param>
+/// <param name="NextCursor">Where the next page starts, or null on the last: go on until it is null.</param>
 public sealed record JobPage(IReadOnlyList<JobView> Jobs, long? NextCursor);
 
 /// <summary>The whole queue at one moment.</summary>
@@ -39,7 +40,8 @@ public sealed record QueueSummary
     /// <summary>The cap on <see cref="Queued"/>.</summary>
     public required long GlobalCap { get; init; }
 
-    /// <summary>Jobs that are not final and older than the age at which they count as stale (DA-19).</summary>
+    /// <summary>Jobs that are not final and older than the age at which they count as stale (DA-19). They are counted
+    /// 1,000 at a time as they grow old: when more become stale at one moment this is too small for a moment.</summary>
     public required long Stale { get; init; }
 
     /// <summary>The same by tier, in the order of the configuration.</summary>

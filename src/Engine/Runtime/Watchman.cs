@@ -17,6 +17,7 @@ internal sealed class Watchman(ILogger logger)
     private Instant? _lastWall;
     private long _lastMonotonicMs;
     private Instant _nextLook;
+    private bool _mustTell;
 
     /// <summary>When there is something to look at even if nobody asks for anything.</summary>
     internal Instant NextLook(EngineCore core)
@@ -26,12 +27,19 @@ internal sealed class Watchman(ILogger logger)
             return Instant.Never;
         }
 
+        if (core.State.Live.IsCounting)
+        {
+            // At once.
+            return default;
+        }
+
         // Stale is what is older than the limit, so the limit itself is a moment too early.
         var stale = oldest.SubmittedAt.Add(core.Settings.StaleAfter).Add(TimeSpan.FromMilliseconds(1));
         return stale > _nextLook ? stale : _nextLook;
     }
 
-    /// <summary>Looks at the clock, and at most once an hour at the jobs.</summary>
+    /// <summary>Looks at the clock, and at most once an hour at the jobs; where very many are stale at once, a part of
+    /// them at a time.</summary>
     /// <param name="core">The core, at the instant of the batch under way.</param>
     /// <param name="wall">What the wall clock says.</param>
     internal void Look(EngineCore core, Instant wall)
@@ -40,7 +48,21 @@ internal sealed class Watchman(ILogger logger)
         if (core.State.Now >= _nextLook)
         {
             _nextLook = core.State.Now.Add(BetweenLooks);
-            LookAtJobs(core);
+            _mustTell = true;
+        }
+        else if (!core.State.Live.IsCounting)
+        {
+            return;
+        }
+
+        long count = Viewing.CountStale(core);
+        if (_mustTell && !core.State.Live.IsCounting)
+        {
+            _mustTell = false;
+            if (count > 0)
+            {
+                logger.StaleJobs(count, core.Settings.StaleAfter, core.State.Live.First!.Id);
+            }
         }
     }
 
@@ -57,14 +79,5 @@ internal sealed class Watchman(ILogger logger)
         }
 
         (_lastWall, _lastMonotonicMs) = (wall, monotonicMs);
-    }
-
-    private void LookAtJobs(EngineCore core)
-    {
-        long count = Viewing.CountStale(core);
-        if (count > 0)
-        {
-            logger.StaleJobs(count, core.Settings.StaleAfter, core.State.Live.First!.Id);
-        }
     }
 }

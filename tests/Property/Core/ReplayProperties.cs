@@ -46,8 +46,8 @@ public sealed class ReplayProperties(ITestOutputHelper output)
     {
         string[] derived =
         [
-            "Key", "IsOverdue", "HeapIndex", "Ticket", "Previous", "Next", "PreviousInLane", "NextInLane",
-            "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
+            "Key", "IsOverdue", "IsMilestone", "HeapIndex", "Ticket", "Previous", "Next", "PreviousInLane",
+            "NextInLane", "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
         ];
         var fields = typeof(Job).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
             .Where(field => !derived.Contains(field.Name))

@@ -5,6 +5,12 @@ namespace Engine.Core.Rules;
 /// <summary>Reads state for people. Changes nothing.</summary>
 internal static class Viewing
 {
+    /// <summary>Jobs that one page is looked for among.</summary>
+    internal const int MaxListed = 1_000;
+
+    /// <summary>Jobs that are looked at for one answer, to see whether they are stale.</summary>
+    internal const int MaxCounted = 1_000;
+
     /// <summary>A job, with everything that can be said about it now.</summary>
     /// <param name="core">The core.</param>
     /// <param name="job">The job.</param>
@@ -86,23 +92,48 @@ internal static class Viewing
     }
 
     /// <summary>A page of a user's jobs, newest first.</summary>
-    internal static JobPage List(EngineCore core, JobQuery query)
+    internal static JobPage List(EngineCore core, JobQuery query) => List(core, query, out _);
+
+    /// <summary>A page of a user's jobs, newest first.</summary>
+    /// <param name="core">The core.</param>
+    /// <param name="query">Which jobs.</param>
+    /// <param name="looked">How many were looked at: at most <see cref="MaxListed"/> and the way there, whatever the
+    /// user has, as everybody else waits meanwhile.</param>
+    internal static JobPage List(EngineCore core, JobQuery query, out int looked)
     {
+        looked = 0;
         var views = new List<JobView>();
-        core.State.Users.TryGetValue(query.UserId, out var user);
-        for (var job = user?.NewestJob; job is not null; job = job.NextOfUser)
+        if (!core.State.Users.TryGetValue(query.UserId, out var user))
         {
-            if (job.Sequence >= (query.Cursor ?? long.MaxValue) || (query.State is { } state && job.State != state))
+            return new JobPage(views, null);
+        }
+
+        long cursor = query.Cursor ?? long.MaxValue;
+        var job = user.Milestones?.OldestFrom(cursor) ?? user.NewestJob;
+        for (; job is not null && job.Sequence >= cursor; job = job.NextOfUser)
+        {
+            looked++;
+        }
+
+        for (int left = MaxListed; job is not null; job = job.NextOfUser)
+        {
+            if (left-- == 0)
             {
-                continue;
+                return new JobPage(views, cursor);
             }
 
-            if (views.Count == query.Limit)
+            looked++;
+            if (query.State is null || job.State == query.State)
             {
-                return new JobPage(views, core.State.Jobs[views[^1].Id].Sequence);
+                if (views.Count == query.Limit)
+                {
+                    return new JobPage(views, cursor);
+                }
+
+                views.Add(View(core, job, forOperator: false));
             }
 
-            views.Add(View(core, job, forOperator: false));
+            cursor = job.Sequence;
         }
 
         return new JobPage(views, null);
@@ -130,19 +161,13 @@ internal static class Viewing
         };
     }
 
-    /// <summary>Jobs that have not ended and are older than they should be; the oldest come first in the list of live
-    /// jobs, so that only stale ones are looked at.</summary>
+    /// <summary>Jobs that have not ended and are older than they should be; at least so many, while the list of live
+    /// jobs is still counting. The oldest come first in it.</summary>
     internal static long CountStale(EngineCore core)
     {
-        long count = 0;
-        var job = core.State.Live.First;
-        while (job is not null && core.State.Now.Since(job.SubmittedAt) > core.Settings.StaleAfter)
-        {
-            count++;
-            job = job.Next;
-        }
-
-        return count;
+        var live = core.State.Live;
+        live.CountOlder(core.State.Now, core.Settings.StaleAfter, MaxCounted);
+        return live.CountedOld;
     }
 
     private static TierSummary TierOf(EngineCore core, TierEntry entry) => new(

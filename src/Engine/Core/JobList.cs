@@ -1,0 +1,105 @@
+namespace Engine.Core;
+
+/// <summary>Jobs in the order in which they were submitted, linked through themselves.</summary>
+internal sealed class JobList
+{
+    // The first that has not been counted as old, and the sequence of the last that has. Not state: found anew by
+    // whoever asks for the count.
+    private Job? _next;
+    private long _countedUpTo;
+    private TimeSpan _age = TimeSpan.MaxValue;
+
+    internal Job? First { get; private set; }
+
+    internal Job? Last { get; private set; }
+
+    internal int Count { get; private set; }
+
+    /// <summary>Jobs at the beginning that <see cref="CountOlder"/> has found old, and that are still here.</summary>
+    internal int CountedOld { get; private set; }
+
+    /// <summary>There may be more old ones than were counted.</summary>
+    internal bool IsCounting { get; private set; }
+
+    internal void Add(Job job)
+    {
+        job.Previous = Last;
+        job.Next = null;
+        if (Last is null)
+        {
+            First = job;
+        }
+        else
+        {
+            Last.Next = job;
+        }
+
+        Last = job;
+        Count++;
+        _next ??= job;
+    }
+
+    internal void Remove(Job job)
+    {
+        if (job.Previous is null)
+        {
+            Invariant.Holds(ReferenceEquals(First, job));
+            First = job.Next;
+        }
+        else
+        {
+            job.Previous.Next = job.Next;
+        }
+
+        if (job.Next is null)
+        {
+            Invariant.Holds(ReferenceEquals(Last, job));
+            Last = job.Previous;
+        }
+        else
+        {
+            job.Next.Previous = job.Previous;
+        }
+
+        if (ReferenceEquals(job, _next))
+        {
+            _next = job.Next;
+        }
+        else if (job.Sequence <= _countedUpTo)
+        {
+            CountedOld--;
+        }
+
+        job.Previous = job.Next = null;
+        Count--;
+    }
+
+    /// <summary>Counts on from where it was left: jobs are looked at once as they grow old, not each time that somebody
+    /// asks.</summary>
+    /// <param name="now">The instant by which they are judged; never earlier than before.</param>
+    /// <param name="age">What an old job is older than.</param>
+    /// <param name="most">How many to look at; with more, <see cref="IsCounting"/> says so.</param>
+    internal void CountOlder(Instant now, TimeSpan age, int most)
+    {
+        if (age > _age)
+        {
+            // Of those that were old some may be so no longer.
+            (_next, _countedUpTo, CountedOld) = (First, 0, 0);
+        }
+
+        _age = age;
+        for (; _next is { } job && now.Since(job.SubmittedAt) > age; _next = job.Next)
+        {
+            if (most-- == 0)
+            {
+                IsCounting = true;
+                return;
+            }
+
+            _countedUpTo = job.Sequence;
+            CountedOld++;
+        }
+
+        IsCounting = false;
+    }
+}
