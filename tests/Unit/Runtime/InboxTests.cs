@@ -1,3 +1,5 @@
+using Engine.Core;
+using Engine.Estimation;
 using Engine.Runtime;
 
 namespace Engine.Tests.Runtime;
@@ -164,6 +166,26 @@ public sealed class InboxTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
         Assert.True(inbox.IsDrained);
+    }
+
+    [Fact]
+    public void What_was_taken_out_ahead_of_its_turn_is_work_still_and_keeps_a_closed_inbox_from_being_drained()
+    {
+        var core = new EngineCore(
+            EngineSettings.From(new JobEngineOptions()), new MovingAverageEstimator(), new BatchWriter());
+        var inbox = new Inbox(4);
+        var ahead = new Lookahead(inbox, new LoopContext(core, new LiveFeed()));
+        Write(inbox, 0, 2);
+        Assert.True(ahead.TryRead(out _));
+        Assert.False(inbox.HasItems);
+        inbox.Close();
+
+        Assert.True(ahead.HasItems);
+        Assert.False(ahead.IsDrained);
+        Assert.True(ahead.TryRead(out var last));
+        Assert.Equal(1, ((Item)last).Number);
+        Assert.False(ahead.HasItems);
+        Assert.True(ahead.IsDrained);
     }
 
     [Theory]
