@@ -41,18 +41,7 @@ internal sealed class Printer
     internal void Say(string line) => Do(() => _output.WriteLine(line));
 
     /// <summary>Says a line on standard error.</summary>
-    internal void Complain(string line) => Post(() =>
-    {
-        try
-        {
-            _errors.WriteLine(line);
-        }
-        catch (Exception e) when (CannotWrite(e))
-        {
-            // Nobody is left to be told; the exit code says it.
-            _errorsFailed = true;
-        }
-    });
+    internal void Complain(string line) => Post(() => Tell(line));
 
     /// <summary>Does something to standard output, in turn; nothing when that has failed before.</summary>
     internal void Do(Action write) => Post(() =>
@@ -68,23 +57,20 @@ internal sealed class Printer
         }
         catch (Exception e) when (CannotWrite(e))
         {
-            OutputFailed(e);
+            if (IsFirstFailure())
+            {
+                // At once: it may have been the last line, after which nothing more is taken.
+                Tell(WithoutOutput(e));
+            }
         }
     });
 
-    /// <summary>Takes note that standard output cannot be written.</summary>
+    /// <summary>Takes note that standard output cannot be written. Any thread.</summary>
     internal void OutputFailed(Exception reason)
     {
-        lock (_lock)
+        if (IsFirstFailure())
         {
-            if (_outputFailed)
-            {
-                return;
-            }
-
-            _outputFailed = true;
-            Complain(
-                $"Standard output cannot be written: {ReasonOf(reason)}. What runs goes on; no more of it is shown.");
+            Complain(WithoutOutput(reason));
         }
     }
 
@@ -124,6 +110,32 @@ internal sealed class Printer
 
     /// <summary>In the words of the system, without a full stop.</summary>
     internal static string ReasonOf(Exception e) => e.GetBaseException().Message.TrimEnd('.');
+
+    private static string WithoutOutput(Exception reason) =>
+        $"Standard output cannot be written: {ReasonOf(reason)}. What runs goes on; no more of it is shown.";
+
+    private bool IsFirstFailure()
+    {
+        lock (_lock)
+        {
+            bool isFirst = !_outputFailed;
+            _outputFailed = true;
+            return isFirst;
+        }
+    }
+
+    private void Tell(string line)
+    {
+        try
+        {
+            _errors.WriteLine(line);
+        }
+        catch (Exception e) when (CannotWrite(e))
+        {
+            // Nobody is left to be told; the exit code says it.
+            _errorsFailed = true;
+        }
+    }
 
     private void Post(Action action)
     {

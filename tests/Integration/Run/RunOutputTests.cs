@@ -118,6 +118,23 @@ public sealed class RunOutputTests : IDisposable
     }
 
     [Fact]
+    public async Task An_output_that_fails_at_the_very_last_line_is_still_told_of()
+    {
+        using var shown = new StuckWriter("last", thenFails: true);
+        using var told = new StringWriter();
+        var printer = new Printer(shown, told);
+        printer.Say("last");
+        await shown.Stuck.WaitAsync(RunHarness.Guard);
+
+        var complete = printer.CompleteAsync();
+        shown.Release();
+        await complete.WaitAsync(RunHarness.Guard);
+
+        Assert.True(printer.HasFailed);
+        Assert.StartsWith("Standard output cannot be written: No space left on device.", told.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_storage_that_fails_ends_the_run_with_74_and_its_programs_with_it()
     {
         // The program tells when it runs; then the storage goes, and what the next line asks for cannot be stored.
@@ -175,7 +192,7 @@ public sealed class RunOutputTests : IDisposable
     }
 
     /// <summary>Keeps whoever writes a certain line waiting until it is released.</summary>
-    private sealed class StuckWriter(string sticksAt) : StringWriter
+    private sealed class StuckWriter(string sticksAt, bool thenFails = false) : StringWriter
     {
         private readonly TaskCompletionSource _stuck = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly ManualResetEventSlim _released = new();
@@ -190,6 +207,10 @@ public sealed class RunOutputTests : IDisposable
             {
                 _stuck.TrySetResult();
                 Assert.True(_released.Wait(RunHarness.Guard));
+                if (thenFails)
+                {
+                    throw new IOException("No space left on device");
+                }
             }
 
             base.WriteLine(value);
