@@ -78,12 +78,21 @@ internal static class EngineInvariants
 
     private static void CheckSlots(EngineState state, List<Job> jobs)
     {
+        var running = new Dictionary<Limit, HashSet<Job>>();
         foreach (var job in jobs)
         {
-            Require((job.State == JobState.Running) == (job.Ticket != 0),
-                $"{job.Id} ({job.State}) holds slots while it runs");
-            Require((job.State == JobState.Running) == state.Leases.Contains(job),
-                $"{job.Id} ({job.State}) has a lease while it runs");
+            bool runs = job.State == JobState.Running;
+            Require(runs == (job.Ticket != 0), $"{job.Id} ({job.State}) holds slots while it runs");
+            Require(runs == state.Leases.Contains(job), $"{job.Id} ({job.State}) has a lease while it runs");
+            foreach (var limit in runs ? job.Lane.Limits : [])
+            {
+                if (!running.TryGetValue(limit, out var ofLimit))
+                {
+                    running[limit] = ofLimit = [];
+                }
+
+                ofLimit.Add(job);
+            }
         }
 
         var limits = state.Users.Values.Select(user => user.Slots)
@@ -92,9 +101,9 @@ internal static class EngineInvariants
         foreach (var limit in limits)
         {
             // A bijection: no leaked slot, no free ride, never some of them (A3, A4).
-            var running = jobs.Where(job => job.State == JobState.Running && job.Lane.Limits.Contains(limit));
+            var expected = running.GetValueOrDefault(limit) ?? [];
             var holders = limit.Holders.ToList();
-            Require(limit.Used == holders.Count && running.ToHashSet().SetEquals(holders),
+            Require(limit.Used == holders.Count && expected.Count == holders.Count && holders.All(expected.Contains),
                 $"the slots of {limit.Kind} {limit.Name} are held by all runs that need one, and by nothing else");
             Require(ReferenceEquals(limit.LongestHolder, holders.FirstOrDefault()),
                 $"{limit.Kind} {limit.Name} knows who has held a slot the longest");
