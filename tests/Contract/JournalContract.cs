@@ -285,7 +285,7 @@ public abstract class JournalContract : IAsyncLifetime
         long read = 0;
         long saved = 0;
         int looks = 0;
-        while (read < Frames)
+        while (read < Frames && !appending.IsFaulted)
         {
             long seen = Volatile.Read(ref durable);
             await foreach (var frame in Journal.ReadAsync(read + 1))
