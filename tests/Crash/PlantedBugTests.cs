@@ -40,7 +40,7 @@ public sealed class PlantedBugTests
     }
 
     [LinuxFact]
-    public async Task D1_the_first_look_at_a_journal_without_its_last_acknowledged_commit_finds_it_too()
+    public async Task D1_the_first_look_at_a_journal_without_its_last_acknowledged_commits_finds_it_too()
     {
         using var life = new Life(seed: 103, new Tally());
         string journal = life.Options().JournalDirectory;
@@ -50,8 +50,12 @@ public sealed class PlantedBugTests
             await child.KillAsync();
         }
 
-        Assert.True(TornTail.Tear(journal, new Dice(1), whole: true));
-        Assert.True(TornTail.Tear(journal, new Dice(1), whole: true));
+        // The last one was not acknowledged; answers to those just before it may have died on their way.
+        for (int i = 0; i < 8; i++)
+        {
+            Assert.True(TornTail.Tear(journal, new Dice(1), whole: true));
+        }
+
         var finding = await Assert.ThrowsAsync<FindingException>(() => life.CheckAsync());
         Assert.Contains(finding.Promise, (string[])["D1", "D3", "D6"]);
         life.Forget();

@@ -28,11 +28,14 @@ public sealed class SimulatedFasterContractTests : JournalContract, IDisposable
 }
 
 /// <summary>The same where nothing takes time, which is how crashes are enumerated.</summary>
-public sealed class InstantFasterContractTests : JournalContract
+public sealed class InstantFasterContractTests : JournalContract, IDisposable
 {
     private readonly SimulatedFasterStore _store = new(new SimDisk(new Timeline(null)), new RandomStream(1));
+    private readonly Pump _pump = new(null);
 
-    private protected override IJournal Open() => _store.Open();
+    public void Dispose() => _pump.Dispose();
+
+    private protected override IJournal Open() => new PumpedJournal(_store.Open(), _pump);
 
     private protected override IJournal Reopen(IJournal closed) => Open();
 }
