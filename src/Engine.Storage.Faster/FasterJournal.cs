@@ -19,6 +19,7 @@ public sealed class FasterJournal : IJournal
     private readonly FasterJournalOptions _options;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _lifeCycle = new(1, 1);
+    private readonly HashSet<long> _badSnapshots = [];
     private OwnedLog? _log;
     private long _verifiedSnapshot = -1;
     private bool _disposed;
@@ -160,12 +161,14 @@ public sealed class FasterJournal : IJournal
         await _lifeCycle.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (!_disposed && _log is { } log)
+            bool isFirst = !_disposed;
+
+            // Also when closing fails: the directory is given back, and may be somebody else's already.
+            _disposed = true;
+            if (isFirst && _log is { } log)
             {
                 await _options.Runtime.RunAsync(log.Dispose, CancellationToken.None).ConfigureAwait(false);
             }
-
-            _disposed = true;
         }
         finally
         {
@@ -208,9 +211,10 @@ public sealed class FasterJournal : IJournal
         log.SyncLogged();
         var store = Snapshots(log.Segments.Directory, log.Superblock.JournalId);
         store.Save(sequence, ChecksumOf(log, sequence), state, _options.Reached);
+        _badSnapshots.Remove(sequence);
         _verifiedSnapshot = Math.Max(_verifiedSnapshot, sequence);
         log.Update(current => current with { SnapshotSequence = Math.Max(current.SnapshotSequence, sequence) });
-        store.DeleteOld();
+        store.DeleteOld(_badSnapshots);
     }
 
     private void Truncate(OwnedLog log, long belowSequence)
@@ -258,6 +262,7 @@ public sealed class FasterJournal : IJournal
             }
 
             problem = $"{store.PathOf(sequence)}: {error}";
+            _badSnapshots.Add(sequence);
             _logger.SnapshotDamaged(store.PathOf(sequence), error!);
         }
 

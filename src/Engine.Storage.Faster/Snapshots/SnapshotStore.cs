@@ -27,6 +27,11 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
         {
             Write(temporary, sequence, checksum, state.Span);
             reached?.Invoke(JournalPoint.SnapshotWritten);
+            if (TryLoad(temporary, sequence, out string? error) is null)
+            {
+                throw new JournalException($"{temporary} was written and cannot be read back: {error}.");
+            }
+
             files.Move(temporary, path);
         }
         catch (IOException)
@@ -38,10 +43,6 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
 
         files.SyncDirectory(directory);
         reached?.Invoke(JournalPoint.SnapshotRenamed);
-        if (TryLoad(sequence, out string? error) is null)
-        {
-            throw new JournalException($"{path} was written and cannot be read back: {error}.");
-        }
     }
 
     private void Write(string path, long sequence, uint checksum, ReadOnlySpan<byte> state)
@@ -66,24 +67,41 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
         }
     }
 
-    /// <summary>Deletes all but the newest snapshots.</summary>
-    internal void DeleteOld()
+    /// <summary>Deletes what is older than the newest two. One that was found <paramref name="bad"/> is none of them: it
+    /// must not push a whole one out.</summary>
+    internal void DeleteOld(IReadOnlySet<long> bad)
     {
-        var sequences = List(files, directory);
-        for (int i = KeptCount; i < sequences.Count; i++)
+        int kept = 0;
+        foreach (long sequence in List(files, directory))
         {
-            files.Delete(PathOf(sequences[i]));
+            if (kept == KeptCount)
+            {
+                files.Delete(PathOf(sequence));
+            }
+            else if (!bad.Contains(sequence))
+            {
+                kept++;
+            }
         }
     }
 
     /// <summary>Reads and checks one snapshot; null when it is not whole, with the reason.</summary>
-    internal JournalSnapshot? TryLoad(long sequence, out string? error)
+    internal JournalSnapshot? TryLoad(long sequence, out string? error) =>
+        TryLoad(PathOf(sequence), sequence, out error);
+
+    private JournalSnapshot? TryLoad(string path, long sequence, out string? error)
     {
-        string path = PathOf(sequence);
         try
         {
             using var file = files.OpenRead(path);
-            byte[] bytes = new byte[files.Length(file)];
+            long length = files.Length(file);
+            if (length > Array.MaxLength)
+            {
+                error = $"its {length} bytes are more than a snapshot has";
+                return null;
+            }
+
+            byte[] bytes = new byte[length];
             int count = files.Read(file, bytes, 0);
             return SnapshotFile.TryRead(bytes.AsMemory(0, count), journalId, sequence, out error);
         }

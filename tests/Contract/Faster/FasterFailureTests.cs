@@ -90,6 +90,27 @@ public sealed class FasterFailureTests : IDisposable
         Assert.Equal(changes, files.Changes);
     }
 
+    /// <summary>Its directory is somebody else's by then.</summary>
+    [Fact]
+    public async Task A_journal_whose_closing_failed_is_closed_all_the_same()
+    {
+        var files = new FaultyFileSystem();
+        bool fail = false;
+        files.Fault = (call, _, _) => fail && call == "sync" ? new IOException("injected", InputOutputError) : null;
+        var journal = FasterImage.Open(_directory["closing"], options => options.Files = files);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        await writer.AppendAsync("1");
+
+        fail = true;
+        await Assert.ThrowsAsync<IOException>(() => journal.DisposeAsync().AsTask());
+        fail = false;
+
+        await journal.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            () => journal.SaveSnapshotAsync(writer.Epoch, 1, "s"u8.ToArray()).AsTask());
+        Assert.Equal(["1"], (await FasterImage.RecoverAsync(_directory["closing"]))!);
+    }
+
     [Fact]
     public async Task An_append_waits_for_its_sync_and_those_behind_a_failed_one_are_unknown_too()
     {

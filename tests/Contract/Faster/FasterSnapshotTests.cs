@@ -129,6 +129,72 @@ public sealed class FasterSnapshotTests : IDisposable
         await writer.AppendAsync("The log goes on.");
     }
 
+    /// <summary>The one that is whole stays until there are two newer ones that are.</summary>
+    [Fact]
+    public async Task F8_A_bad_snapshot_does_not_push_a_whole_one_out()
+    {
+        await WriteAsync(truncateBelow: 61);
+        await File.WriteAllTextAsync(SnapshotPaths()[^1], "?");
+        await using (var journal = FasterImage.Open(Journal))
+        {
+            var writer = await JournalWriter.AcquireAsync(journal);
+            Assert.Equal((60, "state 60"), Show(await journal.LoadSnapshotAsync()));
+            await journal.SaveSnapshotAsync(writer.Epoch, 90, "state 90"u8.ToArray());
+            await journal.TruncateAsync(writer.Epoch, 61);
+        }
+
+        await File.WriteAllTextAsync(SnapshotPaths()[^1], "?");
+        await using (var journal = FasterImage.Open(Journal))
+        {
+            var writer = await JournalWriter.AcquireAsync(journal);
+            Assert.Equal((60, "state 60"), Show(await journal.LoadSnapshotAsync()));
+            await journal.SaveSnapshotAsync(writer.Epoch, 95, "state 95"u8.ToArray());
+            await journal.SaveSnapshotAsync(writer.Epoch, 100, "state 100"u8.ToArray());
+        }
+
+        Assert.Equal(2, SnapshotPaths().Length);
+    }
+
+    [Fact]
+    public async Task F8_A_snapshot_file_too_long_for_any_is_a_bad_one()
+    {
+        await WriteAsync(truncateBelow: 1);
+        using (var file = File.OpenWrite(SnapshotPaths()[^1]))
+        {
+            // Full of a hole: it takes no space.
+            file.SetLength(3L << 30);
+        }
+
+        await using var journal = FasterImage.Open(Journal);
+
+        Assert.Equal((60, "state 60"), Show(await journal.LoadSnapshotAsync()));
+    }
+
+    [Fact]
+    public async Task A_snapshot_that_cannot_be_read_back_never_gets_its_name()
+    {
+        await WriteAsync(truncateBelow: 1);
+        var files = new HookedFiles
+        {
+            Opening = path =>
+            {
+                if (path.EndsWith(".snap.tmp", StringComparison.Ordinal))
+                {
+                    File.WriteAllText(path, "?");
+                }
+            },
+        };
+        await using var journal = FasterImage.Open(Journal, options => options.Files = files);
+        var writer = await JournalWriter.AcquireAsync(journal);
+
+        await Assert.ThrowsAsync<JournalException>(
+            () => journal.SaveSnapshotAsync(writer.Epoch, 80, "another state"u8.ToArray()).AsTask());
+
+        Assert.Equal(2, SnapshotPaths().Length);
+        Assert.Empty(Directory.GetFiles(Journal, "*.tmp"));
+        Assert.Equal((80, "state 80"), Show(await journal.LoadSnapshotAsync()));
+    }
+
     private static async Task AppendAndSaveAsync(string directory, string text)
     {
         await using var journal = FasterImage.Open(directory);
