@@ -44,17 +44,23 @@ internal sealed class Acquisition(
             long askedAt = time.GetTimestamp();
             var stored = await StoredJournal.ReadAsync(connection, keys).ConfigureAwait(false);
             var end = (stored?.Sequence ?? 0, stored?.Checksum ?? 0);
+            mark.Require(stored);
             if (stored?.Nonce == NonceText)
             {
                 // An attempt whose answer was lost had gone through. What it wrote counts with the next sync.
                 var own = new OwnershipRecord(stored.Id, stored.Epoch, _nonce, options.LeaseDuration);
-                await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, own.RenewArguments)
+                var renewed = await connection.EvaluateAsync(JournalScripts.Renew, keys.MetaOnly, own.RenewArguments)
                     .ConfigureAwait(false);
+                if (RedisText.Read(renewed[0]) != JournalScripts.Done)
+                {
+                    // Its lease ran out meanwhile, and somebody else was there: the next look says who.
+                    continue;
+                }
+
                 await RequireReplicasAsync(connection).ConfigureAwait(false);
                 return (own, end, askedAt);
             }
 
-            mark.Require(stored);
             if (stored is { IsOwned: true, LeaseIsTooLong: false } && stored.Nonce != formerNonce)
             {
                 mark.Raise(stored.Id, stored.Epoch, (stored.Sequence, stored.Checksum));

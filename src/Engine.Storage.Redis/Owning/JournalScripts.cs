@@ -149,8 +149,14 @@ internal static class JournalScripts
         return {'OK'}
         """);
 
-    /// <summary>ARGV: epoch, nonce, the draft's token. Empties a place and begins to write there.</summary>
+    /// <summary>ARGV: epoch, nonce, the draft's token, the place. Empties a place and begins to write there; not one that
+    /// holds a snapshot, as it does when this arrives, once more, after the draft was finished.</summary>
     internal static RedisScript BeginSnapshot { get; } = new("begin-snapshot", Fence + """
+        for _, taken in ipairs(redis.call('HMGET', KEYS[1], 'snapshot', 'previous')) do
+            if taken and string.sub(taken, 1, #ARGV[4] + 1) == ARGV[4] .. ' ' then
+                return {'CHANGED'}
+            end
+        end
         redis.call('HSET', KEYS[1], 'draft', ARGV[3])
         redis.call('UNLINK', KEYS[2])
         return {'OK'}
@@ -165,8 +171,8 @@ internal static class JournalScripts
         return {'OK'}
         """);
 
-    /// <summary>ARGV: epoch, nonce, the draft's token, its descriptor, the sequence it stands for. The draft becomes
-    /// the newest snapshot, and the newest the previous one.</summary>
+    /// <summary>ARGV: epoch, nonce, the draft's token, its descriptor, the sequence it stands for, the one that is kept
+    /// beside it. The draft becomes the newest snapshot, and the one that is kept the previous.</summary>
     internal static RedisScript CommitSnapshot { get; } = new("commit-snapshot", Fence + """
         local meta = redis.call('HMGET', KEYS[1], 'draft', 'snapshot', 'sequence')
         if meta[2] == ARGV[4] then
@@ -175,7 +181,7 @@ internal static class JournalScripts
         if meta[1] ~= ARGV[3] or tonumber(meta[3]) < tonumber(ARGV[5]) then
             return {'CHANGED'}
         end
-        redis.call('HSET', KEYS[1], 'previous', meta[2], 'snapshot', ARGV[4], 'draft', '')
+        redis.call('HSET', KEYS[1], 'previous', ARGV[6], 'snapshot', ARGV[4], 'draft', '')
         return {'OK'}
         """);
 }

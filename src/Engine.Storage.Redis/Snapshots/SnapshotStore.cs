@@ -9,6 +9,7 @@ namespace Engine.Storage.Redis.Snapshots;
 /// script make it the newest. A crash in between leaves a place with parts that nothing points to.</remarks>
 internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<Guid> newGuid, ILogger logger)
 {
+    private readonly HashSet<string> _bad = [];
     private string _verified = "";
 
     /// <exception cref="JournalFencedException">Another owner has taken over.</exception>
@@ -29,8 +30,11 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
             return;
         }
 
+        // One that was found bad must not push a whole one out.
+        string kept = _bad.Contains(stored.Snapshot) ? stored.PreviousSnapshot : stored.Snapshot;
         byte[][] head = [.. record.Arguments, RedisText.Of(newGuid().ToString("N"))];
-        await RunAsync(JournalScripts.BeginSnapshot, slot, head, record, cancellationToken).ConfigureAwait(false);
+        await RunAsync(JournalScripts.BeginSnapshot, slot, [.. head, RedisText.Of(slot)], record, cancellationToken)
+            .ConfigureAwait(false);
         for (int part = 0; part < descriptor.Parts; part++)
         {
             var bytes = state[(part * SnapshotDescriptor.PartBytes)..];
@@ -50,7 +54,8 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
 
         string text = descriptor.ToString();
         await RunAsync(
-            JournalScripts.CommitSnapshot, slot, [.. head, RedisText.Of(text), RedisText.Of(sequence)], record,
+            JournalScripts.CommitSnapshot, slot,
+            [.. head, RedisText.Of(text), RedisText.Of(sequence), RedisText.Of(kept)], record,
             cancellationToken).ConfigureAwait(false);
         _verified = text;
     }
@@ -64,6 +69,7 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
             if (SnapshotDescriptor.Read(text) is not { } descriptor)
             {
                 problem = $"'{text}' describes no snapshot";
+                _bad.Add(text);
                 logger.SnapshotDamaged(keys.Meta, 0, problem);
                 continue;
             }
@@ -81,6 +87,7 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
             }
 
             problem = $"{keys.Snapshot(descriptor.Slot)} does not hold the snapshot of frame {descriptor.Sequence}";
+            _bad.Add(text);
             logger.SnapshotDamaged(keys.Meta, descriptor.Sequence, problem);
         }
 
@@ -110,15 +117,10 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
         _verified = stored.Snapshot;
     }
 
-    private static int FreeSlot(StoredJournal stored)
-    {
-        int[] taken =
-        [
-            SnapshotDescriptor.Read(stored.Snapshot)?.Slot ?? -1,
-            SnapshotDescriptor.Read(stored.PreviousSnapshot)?.Slot ?? -1,
-        ];
-        return Enumerable.Range(0, JournalKeys.SnapshotSlots).First(slot => !taken.Contains(slot));
-    }
+    /// <summary>By what Redis will compare: also a descriptor that cannot be read holds its place.</summary>
+    private static int FreeSlot(StoredJournal stored) => Enumerable.Range(0, JournalKeys.SnapshotSlots).First(
+        slot => !stored.Snapshot.StartsWith($"{slot} ", StringComparison.Ordinal)
+            && !stored.PreviousSnapshot.StartsWith($"{slot} ", StringComparison.Ordinal));
 
     /// <summary>What is there, whole or not.</summary>
     private async Task<byte[]> ReadPartsAsync(SnapshotDescriptor descriptor, CancellationToken cancellationToken)

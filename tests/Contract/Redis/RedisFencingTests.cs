@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Engine.Storage;
 using Engine.Storage.Redis;
+using Engine.Storage.Redis.Connections;
+using Engine.Storage.Redis.Owning;
 using Engine.Tests.Redis;
 using Engine.Tests.Support;
 
@@ -218,6 +220,36 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         Assert.Equal(Enumerable.Range(1, 12).Select(i => $"{i}"), await reader.ReadTextsAsync());
     }
 
+    /// <summary>Its answer is lost, the next attempt sees that it went through, and before that one can renew the lease,
+    /// the lease is over and somebody else's.</summary>
+    [RedisFact]
+    public async Task F25_An_acquisition_that_is_taken_away_before_it_is_confirmed_is_none()
+    {
+        await using var next = Open();
+        var connector = new MeddlingConnector(
+            new StackExchangeConnector(redis.Server.Address, RedisJournals.Patience, TimeProvider.System));
+        string meta = $"{{{_name}}}:meta";
+        var options = new RedisJournalOptions();
+        Set(null)(options);
+        await using var journal = new RedisJournal(options, connector, TimeProvider.System, null);
+        connector.AfterAsync = script => script == JournalScripts.Acquire.Name
+            ? Task.FromException(new RedisUnreachableException("The answer is lost."))
+            : Task.CompletedTask;
+        connector.BeforeAsync = async script =>
+        {
+            if (script == JournalScripts.Renew.Name)
+            {
+                await redis.Server.CommandAsync("HSET", meta, "until", "0");
+                await next.AcquireAsync();
+            }
+        };
+
+        await Assert.ThrowsAsync<JournalLockedException>(() => journal.AcquireAsync().AsTask());
+
+        Assert.False(journal.HoldsLease);
+        Assert.True(next.HoldsLease);
+    }
+
     private static async Task<JournalWriter> AcquireWhenFreeAsync(RedisJournal journal)
     {
         using var guard = new CancellationTokenSource(RedisJournals.Patience);
@@ -256,4 +288,32 @@ public sealed class RedisFencingTests(RedisFixture redis) : IClassFixture<RedisF
         options.Namespace = _name;
         configure?.Invoke(options);
     };
+
+    /// <summary>A real connection, with something else going on around each script.</summary>
+    private sealed class MeddlingConnector(IRedisConnector inner) : IRedisConnector
+    {
+        internal Func<string, Task> BeforeAsync { get; set; } = static _ => Task.CompletedTask;
+
+        internal Func<string, Task> AfterAsync { get; set; } = static _ => Task.CompletedTask;
+
+        public string Server => inner.Server;
+
+        public async Task<IRedisConnection> ConnectAsync() => new Connection(await inner.ConnectAsync(), this);
+
+        private sealed class Connection(IRedisConnection inner, MeddlingConnector owner) : IRedisConnection
+        {
+            public async Task<byte[]?[]> EvaluateAsync(RedisScript script, string[] keys, byte[][] arguments)
+            {
+                await owner.BeforeAsync(script.Name);
+                var answer = await inner.EvaluateAsync(script, keys, arguments);
+                await owner.AfterAsync(script.Name);
+                return answer;
+            }
+
+            public Task<byte[]?[]> ExecuteAsync(string command, params string[] arguments) =>
+                inner.ExecuteAsync(command, arguments);
+
+            public void Dispose() => inner.Dispose();
+        }
+    }
 }

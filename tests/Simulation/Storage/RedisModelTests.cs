@@ -46,8 +46,9 @@ public sealed class RedisModelTests
         [
             "look OK", "acquire OK", "acquire CHANGED", "acquire LOCKED", "append OK", "append DUPLICATE", "append GAP",
             "append FENCED", "renew OK", "renew FENCED", "release OK", "release FENCED", "read OK", "truncate OK",
-            "truncate FENCED", "truncate DAMAGED", "begin-snapshot OK", "begin-snapshot FENCED", "put-snapshot-part OK",
-            "put-snapshot-part CHANGED", "commit-snapshot OK", "commit-snapshot CHANGED", "commit-snapshot DUPLICATE",
+            "truncate FENCED", "truncate DAMAGED", "begin-snapshot OK", "begin-snapshot CHANGED", "begin-snapshot FENCED",
+            "put-snapshot-part OK", "put-snapshot-part CHANGED", "commit-snapshot OK", "commit-snapshot CHANGED",
+            "commit-snapshot DUPLICATE",
         ];
         Assert.Empty(all.Except(tape.Seen));
     }
@@ -129,16 +130,17 @@ public sealed class RedisModelTests
                     return (JournalScripts.Truncate, _keys.MetaAndLog, [epoch, nonce, $"{keep}", $"{keep - 1}"]);
                 case 8:
                     return (JournalScripts.BeginSnapshot, _keys.MetaAndSnapshot(slot),
-                        [epoch, nonce, $"draft{_random.Next()}"]);
+                        [epoch, nonce, $"draft{_random.Next()}", $"{slot}"]);
                 case 9 or 10:
                     return (JournalScripts.PutSnapshotPart, _keys.MetaAndSnapshot(slot),
                         [epoch, nonce, draft, $"{_random.Below(4)}", $"part \0\xff {_random.Next()}"]);
                 case 11:
                     string descriptor = _random.Chance(0.3) && Meta("snapshot") is { Length: > 0 } newest
                         ? newest
-                        : $"snapshot {_random.Next()}";
+                        : $"{slot} {_random.Next()}";
                     return (JournalScripts.CommitSnapshot, _keys.MetaOnly,
-                        [epoch, nonce, draft, descriptor, $"{_random.Between(0, last + 1)}"]);
+                        [epoch, nonce, draft, descriptor, $"{_random.Between(0, last + 1)}",
+                            _random.Chance(0.8) ? Meta("snapshot") : Meta("previous")]);
                 default:
                     return (JournalScripts.Append, _keys.MetaAndLog, Frames(epoch, nonce, last));
             }

@@ -184,9 +184,17 @@ internal static class ScriptModel
 
     private static string[] BeginSnapshot(RedisData data, string[] keys, string[] arguments)
     {
+        if (Holds("snapshot") || Holds("previous"))
+        {
+            return Changed;
+        }
+
         data.Set(keys[0], "draft", arguments[2]);
         data.Remove(keys[1]);
         return Done;
+
+        bool Holds(string field) =>
+            data.Get(keys[0], field)?.StartsWith($"{arguments[3]} ", StringComparison.Ordinal) == true;
     }
 
     private static string[] PutSnapshotPart(RedisData data, string[] keys, string[] arguments)
@@ -213,7 +221,7 @@ internal static class ScriptModel
             return Changed;
         }
 
-        data.Set(meta, "previous", newest ?? "", "snapshot", arguments[3], "draft", "");
+        data.Set(meta, "previous", arguments[5], "snapshot", arguments[3], "draft", "");
         return Done;
     }
 
