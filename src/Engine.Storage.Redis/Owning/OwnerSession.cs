@@ -34,6 +34,7 @@ internal sealed class OwnerSession : IAsyncDisposable
     private volatile bool _keepAliveDue;
     private volatile bool _releases;
     private long? _doubtSince;
+    private TimeSpan _backOff;
     private string _problem = "";
 
     internal OwnerSession(SessionSettings settings, Acquired acquired)
@@ -202,8 +203,7 @@ internal sealed class OwnerSession : IAsyncDisposable
         if (status == JournalScripts.Fenced)
         {
             // Nothing was written by this one, nor by those behind it.
-            _queue.PutBack(_sent.SelectMany(static sent => sent.Appends), inDoubt: false);
-            _sent.Clear();
+            TakeBack(inDoubt: false);
             End(answer);
             return;
         }
@@ -218,6 +218,7 @@ internal sealed class OwnerSession : IAsyncDisposable
         }
 
         _sent.Dequeue();
+        _backOff = default;
         Lease.Renewed(shipment.SentAt);
         if (isKeepAlive)
         {
@@ -242,29 +243,37 @@ internal sealed class OwnerSession : IAsyncDisposable
     {
         _connection?.Dispose();
         _connection = null;
+        TakeBack(inDoubt: true);
+    }
+
+    /// <summary>What is under way waits again; nobody looks at its answers any more.</summary>
+    private void TakeBack(bool inDoubt)
+    {
         foreach (var shipment in _sent)
         {
             shipment.Ignore();
         }
 
-        _queue.PutBack(_sent.SelectMany(static sent => sent.Appends), inDoubt: true);
+        _queue.PutBack(_sent.SelectMany(static sent => sent.Appends), inDoubt);
         _sent.Clear();
     }
 
     /// <summary>Connects, and finds out how far the log goes. Returns false when the session is over.</summary>
+    /// <remarks>At once the first time, then with longer and longer pauses until an append gets through: a server that
+    /// takes connections and refuses appends is not to be hurried either.</remarks>
     private async Task<bool> ReconnectAsync()
     {
-        for (var backOff = FirstBackOff; ; backOff = backOff * 2 < LastBackOff ? backOff * 2 : LastBackOff)
+        while (true)
         {
+            await PauseAsync().ConfigureAwait(false);
             _signal.Reset();
-            bool hasWaiting = _queue.HasWaiting;
             if (_queue.IsFinished)
             {
                 return false;
             }
 
             // While nobody waits for an answer, Redis may stay away as long as it likes.
-            _doubtSince = hasWaiting ? _doubtSince ?? _settings.Time.GetTimestamp() : null;
+            _doubtSince = _queue.HasWaiting ? _doubtSince ?? _settings.Time.GetTimestamp() : null;
             if (_doubtSince is { } since && _settings.Time.GetElapsedTime(since) > _settings.Options.OutageTimeout)
             {
                 End(AppendStatus.Unknown, $"after {_settings.Options.OutageTimeout} of trying: {_problem}");
@@ -288,8 +297,19 @@ internal sealed class OwnerSession : IAsyncDisposable
             {
                 _problem = error.Message;
             }
+        }
+    }
 
-            var pause = Task.Delay(backOff, _settings.Time);
+    private async Task PauseAsync()
+    {
+        var length = _backOff;
+        _backOff = length * 2 < FirstBackOff ? FirstBackOff : length * 2 < LastBackOff ? length * 2 : LastBackOff;
+        if (length > TimeSpan.Zero)
+        {
+            // Whoever comes while nobody waited need not wait for this.
+            _signal.Reset();
+            bool hasWaiting = _queue.HasWaiting;
+            var pause = Task.Delay(length, _settings.Time);
             await (hasWaiting ? pause : Task.WhenAny(pause, _signal.Task)).ConfigureAwait(false);
         }
     }
@@ -334,7 +354,7 @@ internal sealed class OwnerSession : IAsyncDisposable
             return false;
         }
 
-        _doubtSince = end == before ? _doubtSince : null;
+        (_doubtSince, _backOff) = end == before ? (_doubtSince, _backOff) : (null, default);
         Lease.Renewed(askedAt);
         _settings.Mark.Raise(_record.Id, _record.Epoch, end);
         return true;

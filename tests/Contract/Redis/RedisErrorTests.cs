@@ -1,4 +1,7 @@
 using Engine.Storage;
+using Engine.Storage.Redis;
+using Engine.Storage.Redis.Connections;
+using Engine.Storage.Redis.Owning;
 using Engine.Tests.Redis;
 using Engine.Tests.Support;
 
@@ -20,6 +23,29 @@ public sealed class RedisErrorTests
     public async Task F13_Too_few_replicas() => await RefusesUntilAsync(
         server => server.CommandAsync("CONFIG", "SET", "min-replicas-to-write", "1"),
         server => server.CommandAsync("CONFIG", "SET", "min-replicas-to-write", "0"));
+
+    /// <summary>It takes connections, and renewals, and no append.</summary>
+    [RedisFact]
+    public async Task F13_A_server_that_refuses_is_asked_more_and_more_seldom()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var connector = new MeddlingConnector(
+            new StackExchangeConnector(server.Address, RedisJournals.Patience, TimeProvider.System))
+        {
+            BeforeAsync = static script => script == JournalScripts.Append.Name
+                ? Task.FromException(new RedisRefusedException("OOM command not allowed"))
+                : Task.CompletedTask,
+        };
+        var options = new RedisJournalOptions { OutageTimeout = TimeSpan.FromSeconds(2) };
+        await using var journal = new RedisJournal(options, connector, TimeProvider.System, null);
+        var writer = await JournalWriter.AcquireAsync(journal);
+
+        var result = await writer.Start("1").AsTask().WaitAsync(RedisJournals.Patience);
+
+        // Pauses of 20, 40, 80, 160, 320 and then 500 ms.
+        Assert.Equal(AppendStatus.Unknown, result.Status);
+        Assert.InRange(connector.Connections, 4, 12);
+    }
 
     [RedisFact]
     public async Task F13_Scripts_flushed()
