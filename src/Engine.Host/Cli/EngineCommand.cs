@@ -22,10 +22,19 @@ internal static class EngineCommand
             Output = new CheckedWriter(Console.Out),
             Error = new CheckedWriter(Console.Error),
         };
+        return await EndAsync(() => parsed.InvokeAsync(configuration), parsed.Errors.Count > 0).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a command to its end, and gives what it throws a line on standard error and an
+    /// <see cref="ExitCode"/>.</summary>
+    /// <param name="command">What to run.</param>
+    /// <param name="isMisunderstood">Whether the command line was not understood: that weighs more than the rest.</param>
+    internal static async Task<int> EndAsync(Func<Task<int>> command, bool isMisunderstood = false)
+    {
         try
         {
-            int code = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
-            return parsed.Errors.Count > 0 ? ExitCode.Usage : code;
+            int code = await command().ConfigureAwait(false);
+            return isMisunderstood ? ExitCode.Usage : code;
         }
         catch (UsageException e)
         {
@@ -40,7 +49,12 @@ internal static class EngineCommand
         catch (OutputException e)
         {
             Complain(e.Message);
-            return parsed.Errors.Count > 0 ? ExitCode.Usage : ExitCode.OutputFailed;
+            return isMisunderstood ? ExitCode.Usage : ExitCode.OutputFailed;
+        }
+        catch (Exception e)
+        {
+            Complain(Defect.Describe(e));
+            return ExitCode.Internal;
         }
     }
 

@@ -36,10 +36,9 @@ internal static class HostConfiguration
         {
             return builder.Build();
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            // A settings file that is no JSON: the message names the file, the inner one the line.
-            throw new SettingsException([$"{e.Message} {e.InnerException?.Message}"]);
+            throw new SettingsException([SettingsException.OfFile(e)]);
         }
     }
 

@@ -5,4 +5,8 @@ internal sealed class SettingsException(IReadOnlyList<string> problems)
     : Exception("The settings cannot be used:\n  " + string.Join("\n  ", problems))
 {
     internal IReadOnlyList<string> Problems { get; } = problems;
+
+    /// <summary>What is wrong with a settings file: the outer message names the file, the innermost the line.</summary>
+    internal static string OfFile(Exception e) =>
+        e.GetBaseException() is var reason && reason != e ? $"{e.Message} {reason.Message}" : e.Message;
 }

@@ -10,6 +10,11 @@ namespace Engine.Host.JournalTools;
 /// <summary><c>journal inspect DIR</c>: a line of JSON a frame. Changes nothing.</summary>
 internal static class InspectCommand
 {
+    private const int BufferSize = 64 * 1024;
+
+    // So often it is looked whether anybody still reads what is shown.
+    private const int FramesPerLook = 64;
+
     private static readonly Argument<string> Directory = DirectoryArgument();
 
     private static readonly Option<long> From = new("--from")
@@ -74,9 +79,10 @@ internal static class InspectCommand
         string directory, long from, long to, JobId? job, bool payloads, CancellationToken cancellationToken)
     {
         var lines = InspectJson.Lines(payloads);
-        var output = new BufferedStream(Console.OpenStandardOutput(), 64 * 1024);
+        var output = new BufferedStream(Console.OpenStandardOutput(), BufferSize);
         try
         {
+            int read = 0;
             foreach (var entry in FasterJournalTools.Read(directory, from, cancellationToken))
             {
                 if (entry.Frame.Sequence > to)
@@ -92,14 +98,39 @@ internal static class InspectCommand
                         output.WriteByte((byte)'\n');
                     });
                 }
+
+                // Where few lines are wanted of many frames they are shown as they are found, too.
+                if (++read % FramesPerLook == 0)
+                {
+                    CheckedWriter.Write(output.Flush);
+                    if (OutputReader.IsGone)
+                    {
+                        return ExitCode.Success;
+                    }
+                }
             }
+
+            CheckedWriter.Write(output.Flush);
+            return ExitCode.Success;
         }
-        finally
+        catch (Exception e) when (e is not OutputException)
+        {
+            ShowRest(output);
+            throw;
+        }
+    }
+
+    /// <summary>Shows what was read before the end came, which weighs more than that it may not be shown.</summary>
+    private static void ShowRest(BufferedStream output)
+    {
+        try
         {
             CheckedWriter.Write(output.Flush);
         }
-
-        return ExitCode.Success;
+        catch (OutputException e)
+        {
+            EngineCommand.Complain(e.Message);
+        }
     }
 
     private static FrameLine? LineOf(in JournalEntry entry, JobId? job)

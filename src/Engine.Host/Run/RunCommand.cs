@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Engine.Host.Cli;
 using Engine.Host.Configuration;
 using Spectre.Console;
@@ -24,7 +25,7 @@ internal static class RunCommand
         Description = "faster (on disk, the default), redis (see Engine:Redis), or memory (nothing is kept).",
     };
 
-    private static readonly Option<int?> Concurrency = new("--concurrency")
+    private static readonly Option<string?> Concurrency = new("--concurrency")
     {
         Description = "How many programs run at a time, instead of Engine:MaxConcurrentRuns.",
         HelpName = "N",
@@ -61,6 +62,11 @@ internal static class RunCommand
     private static async Task<int> InvokeAsync(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(File);
+        if (name.Length == 0)
+        {
+            throw new UsageException("FILE must name a file of jobs, or be - for standard input; found ''.");
+        }
+
         var options = new RunOptions
         {
             File = name,
@@ -80,6 +86,7 @@ internal static class RunCommand
         await using (file.ConfigureAwait(false))
         {
             var settings = Settings(parsed, name);
+            DataDirectory.Make(settings);
             var printer = new Printer(Console.Out, Console.Error);
             return await RunHost.RunAsync(
                 file, options, settings, DisplayFor(parsed, printer), printer, TimeProvider.System).ConfigureAwait(false);
@@ -94,7 +101,13 @@ internal static class RunCommand
     {
         string directory = file == "-" ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(Path.GetFullPath(file))!;
         var settings = RunSettings.Read(CommonOptions.ReadConfiguration(parsed), directory);
-        settings.DataDirectory = parsed.GetValue(Data) ?? settings.DataDirectory;
+        if (parsed.GetValue(Data) is { } data)
+        {
+            settings.DataDirectory = data.Length is >= 1 and <= 1_000
+                ? data
+                : throw new UsageException($"--data must have 1 to 1,000 characters; found {data.Length}.");
+        }
+
         if (parsed.GetValue(Journal) is { } journal)
         {
             settings.Journal = journal;
@@ -108,9 +121,12 @@ internal static class RunCommand
 
         if (parsed.GetValue(Concurrency) is { } concurrency)
         {
-            settings.Engine.MaxConcurrentRuns = concurrency is >= 1 and <= 10_000
-                ? concurrency
-                : throw new UsageException($"--concurrency must be a whole number from 1 to 10,000; found {concurrency}.");
+            settings.Engine.MaxConcurrentRuns =
+                int.TryParse(concurrency, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                && number is >= 1 and <= 10_000
+                    ? number
+                    : throw new UsageException(
+                        $"--concurrency must be a whole number from 1 to 10,000; found '{concurrency}'.");
         }
 
         foreach (string program in parsed.GetValue(Allow) ?? [])

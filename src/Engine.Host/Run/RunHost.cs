@@ -33,8 +33,18 @@ internal static class RunHost
                 $"Stopping: running programs have {StopGrace.TotalSeconds:0} s to end. "
                 + "A second signal ends them at once."),
             time);
-        int code = await RunAsync(file, options, settings, display, printer, time, signals, more).ConfigureAwait(false);
-        bool isRead = await signals.PatientlyAsync(printer.CompleteAsync()).ConfigureAwait(false);
+        int code;
+        bool isRead;
+        try
+        {
+            code = await RunAsync(file, options, settings, display, printer, time, signals, more).ConfigureAwait(false);
+        }
+        finally
+        {
+            // What was said is shown, however this ends.
+            isRead = await signals.PatientlyAsync(printer.CompleteAsync()).ConfigureAwait(false);
+        }
+
         return code != ExitCode.Success ? code
             : !isRead ? ExitCode.Interrupted
             : printer.HasFailed ? ExitCode.OutputFailed
@@ -89,6 +99,11 @@ internal static class RunHost
                 + $"{reason.Message} Run the same file again to go on from what is stored.");
             await EndProgramsAsync(host, time, signals.Second).ConfigureAwait(false);
             return code;
+        }
+        catch (Exception defect)
+        {
+            await EndProgramsAfterAsync(defect, host, time, signals.Second).ConfigureAwait(false);
+            throw;
         }
     }
 
@@ -169,6 +184,21 @@ internal static class RunHost
             || e.GetBaseException() is OperationCanceledException)
         {
             // Told before.
+        }
+    }
+
+    /// <summary>Ends what runs when this program has met a defect of its own: no job's program outlives the
+    /// command.</summary>
+    private static async Task EndProgramsAfterAsync(
+        Exception defect, IHost host, TimeProvider time, CancellationToken atOnce)
+    {
+        try
+        {
+            await StopEarlyAsync(host, time, atOnce).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw new AggregateException(defect, e);
         }
     }
 

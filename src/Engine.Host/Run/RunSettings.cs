@@ -60,9 +60,9 @@ internal static class RunSettings
                 .AddConfiguration(configuration)
                 .Build();
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw new SettingsException([$"{e.Message} {e.InnerException?.Message}"]);
+            throw new SettingsException([SettingsException.OfFile(e)]);
         }
     }
 }

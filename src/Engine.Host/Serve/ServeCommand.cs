@@ -23,6 +23,7 @@ internal static partial class ServeCommand
     {
         var configuration = CommonOptions.ReadConfiguration(parsed);
         var settings = SettingsReader.Read(configuration);
+        DataDirectory.Make(settings);
         var app = ServeHost.Create(configuration, settings);
         await using (app.ConfigureAwait(false))
         {
@@ -71,6 +72,7 @@ internal static partial class ServeCommand
         AddressInUseException => ExitCode.CannotListen,
         IOException { InnerException: AddressInUseException } => ExitCode.CannotListen,
         System.Net.Sockets.SocketException => ExitCode.CannotListen,
+        IOException or UnauthorizedAccessException => ExitCode.StorageFailed,
         _ => null,
     };
 

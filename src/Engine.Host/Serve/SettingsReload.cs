@@ -53,7 +53,7 @@ internal sealed partial class SettingsReload(
     // Thrown on a thread of the file watcher, it would be lost; and what was known of the file is empty by then.
     private void NoteUnreadable(FileLoadExceptionContext context)
     {
-        _unreadable[context.Provider] = $"{context.Exception.Message} {context.Exception.InnerException?.Message}".Trim();
+        _unreadable[context.Provider] = SettingsException.OfFile(context.Exception);
         context.Ignore = true;
     }
 

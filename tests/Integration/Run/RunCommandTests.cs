@@ -194,13 +194,21 @@ public sealed class RunCommandTests : IDisposable
     [InlineData(64, "jobs.jsonl", "--concurrency", "0")]
     [InlineData(64, "jobs.jsonl", "--concurrency", "many")]
     [InlineData(64, "jobs.jsonl", "--allow", "sh=./sh")]
+    [InlineData(64, "jobs.jsonl", "--data", "")]
+    [InlineData(64, "")]
+    [InlineData(78, "jobs.jsonl", "--data", "jobs.jsonl")]
+    [InlineData(78, "jobs.jsonl", "--data", "/proc/nowhere")]
+    [InlineData(78, "jobs.jsonl", "--config", ".")]
     [InlineData(64, "jobs.jsonl", "--no-such-option")]
     [InlineData(78, "jobs.jsonl", "--Engine:NoSuchKey=1")]
     public async Task A_wrong_command_line_is_refused(int expected, params string[] arguments)
     {
         await WriteJobsAsync(1, "exit 0");
-        Assert.Equal(expected, await StartRaw(["run", .. arguments]).EndAsync());
-        Assert.False(Directory.Exists(Path.Combine(_directory, "data")));
+        var child = StartRaw(["run", .. arguments]);
+
+        Assert.Equal(expected, await child.EndAsync());
+        Assert.DoesNotContain(child.Lines, line => line.StartsWith("   at ", StringComparison.Ordinal));
+        Assert.Equal(["jobs.jsonl"], Directory.GetFileSystemEntries(_directory).Select(Path.GetFileName));
     }
 
     private static IEnumerable<string> Completed(Child child) => child.Lines

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Engine.Host.Cli;
+using Engine.Storage;
+using Engine.Storage.Faster;
 
 namespace Engine.Tests.Run;
 
@@ -91,6 +93,47 @@ public sealed class RunPipeTests : IDisposable
 
         Assert.Equal((0, ""), (code, errors));
         Assert.Equal(3, File.ReadAllLines(Mark).Length);
+    }
+
+    [Fact]
+    public async Task Inspecting_ends_when_its_reader_has_seen_enough()
+    {
+        // More than a pipe holds, and damage behind it: whoever reads on meets that.
+        await using (var engine = await TestEngine.StartAsync(
+            options => options.GlobalCap = 10_000,
+            journal: new FasterJournal(new FasterJournalOptions
+            {
+                Directory = Path.Combine(Data, "journal"),
+                SegmentSizeBytes = 64 * 1024,
+                Durability = Durability.Logged,
+            })))
+        {
+            for (int job = 0; job < 600; job++)
+            {
+                await engine.SubmitAsync($"user-{job}");
+            }
+        }
+
+        var last = FasterJournalTools.Read(Path.Combine(Data, "journal")).Last();
+        using (var file = File.OpenHandle(last.Path, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.Write(file, [0xFF, 0xFF], last.Offset + 50);
+        }
+
+        // As in: inspect DIR | head -1
+        var process = Start("", "journal", "inspect", Data);
+        Assert.NotNull(await process.StandardOutput.ReadLineAsync());
+        process.StandardOutput.Close();
+
+        Assert.Equal((ExitCode.Success, ""), await EndAsync(process));
+        Assert.Equal(ExitCode.JournalDamaged, (await EndAsync(Start("> /dev/null", "journal", "inspect", Data))).Code);
+        if (FullDeviceFactAttribute.Missing is null)
+        {
+            // What is damaged weighs more than that it cannot be shown.
+            var (code, errors) = await EndAsync(Start($"> {Full}", "journal", "inspect", Data, "--from", $"{last.Frame.Sequence - 3}"));
+            Assert.Equal(ExitCode.JournalDamaged, code);
+            Assert.Contains("Standard output cannot be written", errors, StringComparison.Ordinal);
+        }
     }
 
     [Theory]
