@@ -27,6 +27,12 @@ internal static class Artifacts
             AttributesToSkip = FileAttributes.ReparsePoint,
         };
         List<(string Path, long Size)> found = [];
+        if (!Directory.Exists(work))
+        {
+            // A program may remove what is its own.
+            return found;
+        }
+
         foreach (var file in new DirectoryInfo(work).EnumerateFiles("*", options))
         {
             if (file.LinkTarget is null)

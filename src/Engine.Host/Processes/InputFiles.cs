@@ -9,7 +9,7 @@ internal static class InputFiles
     /// <summary>Copies the files, and answers with what each looked like then: paths as in <see cref="Artifacts"/>.</summary>
     /// <exception cref="FieldException">A file is missing, lies outside or is too large.</exception>
     internal static Dictionary<string, (long Size, DateTime Modified)> Copy(
-        string? inputDirectory, IReadOnlyList<InputFile> files, string work)
+        string? inputDirectory, IReadOnlyList<InputFile> files, string work, CancellationToken cancellationToken)
     {
         var copied = new Dictionary<string, (long, DateTime)>(StringComparer.Ordinal);
         long left = MaxBytes;
@@ -34,6 +34,8 @@ internal static class InputFiles
 
         void CopyOne(string source, string target, string field)
         {
+            // A run that is told to stop while it copies must not start its program in the end.
+            cancellationToken.ThrowIfCancellationRequested();
             if (Directory.Exists(source))
             {
                 Directory.CreateDirectory(target);

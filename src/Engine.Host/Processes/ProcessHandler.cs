@@ -40,20 +40,24 @@ internal sealed partial class ProcessHandler(
         var end = new ProcessEnd(-1, null, false, 0, 0);
         try
         {
-            var inputs = InputFiles.Copy(settings.InputDirectory, payload.InputFiles, directory.Work);
+            var inputs = InputFiles.Copy(settings.InputDirectory, payload.InputFiles, directory.Work, cancellationToken);
+            var bound = new DiskBound(settings, directory, time);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (bound.Look() is not null)
+            {
+                return TakesTooMuch(bound, directory);
+            }
+
             var last = new LastLines();
-            end = await _run.RunAsync(
-                program,
-                payload.Arguments,
-                ProcessEnvironment.Create(settings, payload, directory.Scratch, context, directory.Token),
-                directory,
-                (stream, line) =>
-                {
-                    context.Log.Write(stream, line);
-                    last.Add(line);
-                },
-                cancellationToken).ConfigureAwait(false);
+            end = await RunAsync(context, payload, program, directory, bound, last, cancellationToken).ConfigureAwait(false);
             Report(context, end);
+
+            // Looked at once more: what it wrote since the last look counts, too.
+            if (bound.Look() is not null)
+            {
+                return TakesTooMuch(bound, directory);
+            }
+
             if (end.WasStopped)
             {
                 // Whatever it answered to the request to end: it did not do its work.
@@ -74,6 +78,47 @@ internal sealed partial class ProcessHandler(
                 directory.Close();
             }
         }
+    }
+
+    /// <summary>Runs the program to its end, which comes early when it takes too much of the disk.</summary>
+    private async Task<ProcessEnd> RunAsync(
+        JobContext context,
+        ProcessPayload payload,
+        string program,
+        RunDirectory directory,
+        DiskBound bound,
+        LastLines last,
+        CancellationToken cancellationToken)
+    {
+        using var exceeded = new CancellationTokenSource();
+        using var ended = new CancellationTokenSource();
+        var watching = Task.Run(() => bound.WatchAsync(exceeded, ended.Token), CancellationToken.None);
+        try
+        {
+            return await _run.RunAsync(
+                program,
+                payload.Arguments,
+                ProcessEnvironment.Create(settings, payload, directory.Scratch, context, directory.Token),
+                directory,
+                (stream, line) =>
+                {
+                    context.Log.Write(stream, line);
+                    last.Add(line);
+                },
+                exceeded.Token,
+                cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await watching.ConfigureAwait(false);
+        }
+    }
+
+    private static JobOutcome.Failed TakesTooMuch(DiskBound bound, RunDirectory directory)
+    {
+        directory.Empty();
+        return new JobOutcome.Failed(bound.Problem!, Retryable: false);
     }
 
     private static JobOutcome.Failed Refuse(FieldError error) =>
@@ -99,7 +144,10 @@ internal sealed partial class ProcessHandler(
             error = $"Process exited with code {end.ExitCode}";
         }
 
-        return new JobOutcome.Failed(error.Length > MaxErrorLength ? error[..MaxErrorLength] : error);
+        // Not between the two halves of a character.
+        int length = error.Length <= MaxErrorLength ? error.Length
+            : char.IsHighSurrogate(error[MaxErrorLength - 1]) ? MaxErrorLength - 1 : MaxErrorLength;
+        return new JobOutcome.Failed(error[..length]);
     }
 
     private void Report(JobContext context, ProcessEnd end)

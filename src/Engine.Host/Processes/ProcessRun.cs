@@ -23,13 +23,16 @@ internal sealed class ProcessRun(TimeProvider time, TimeSpan killGrace)
     /// <param name="environment">Everything the program finds in its environment.</param>
     /// <param name="directory">Where it starts.</param>
     /// <param name="onLine">Gets its output: the name of the stream, and a line.</param>
-    /// <param name="cancellationToken">Ends the program and everything it started; the task then completes as usual.</param>
+    /// <param name="kill">Kills the program and everything it started, without asking; the task then completes as
+    /// usual.</param>
+    /// <param name="cancellationToken">Asks all of it to end first.</param>
     internal async Task<ProcessEnd> RunAsync(
         string program,
         IReadOnlyList<string> arguments,
         IReadOnlyDictionary<string, string> environment,
         RunDirectory directory,
         Action<string, string> onLine,
+        CancellationToken kill,
         CancellationToken cancellationToken)
     {
         using var process = new Process { StartInfo = StartInfo(program, arguments, environment, directory.Work) };
@@ -60,13 +63,19 @@ internal sealed class ProcessRun(TimeProvider time, TimeSpan killGrace)
             throw;
         }
 
-        await exit.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using (var either = CancellationTokenSource.CreateLinkedTokenSource(kill, cancellationToken))
+        {
+            await exit.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         bool wasStopped = !exit.IsCompleted;
 
         // Stopped: all are asked to end first. Otherwise what is left has outlived its program, and is just killed.
         int leftovers = wasStopped || !ProcessTable.IsSupported ? 0 : tree.Find().Count;
         int survivors = wasStopped || leftovers > 0
-            ? await EndAsync(process, tree, wasStopped ? killGrace : TimeSpan.Zero).ConfigureAwait(false) : 0;
+            ? await EndAsync(process, tree, wasStopped && !kill.IsCancellationRequested ? killGrace : TimeSpan.Zero)
+                .ConfigureAwait(false)
+            : 0;
         if (survivors == 0)
         {
             await exit.ConfigureAwait(false);

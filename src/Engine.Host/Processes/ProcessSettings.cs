@@ -17,4 +17,10 @@ internal sealed class ProcessSettings
 
     /// <summary>How long processes have between the request to end and being killed.</summary>
     internal TimeSpan KillGrace { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How much the files of one run may take, by their lengths, in bytes.</summary>
+    internal long MaxDiskBytes { get; set; } = 10L << 30;
+
+    /// <summary>How many files, directories and links one run may have.</summary>
+    internal int MaxFiles { get; set; } = 100_000;
 }

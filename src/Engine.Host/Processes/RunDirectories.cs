@@ -208,6 +208,9 @@ internal sealed record RunDirectory(string Work, string Scratch, string NotePath
         }
     }
 
+    /// <summary>Removes what the run left. Only when no process of it is left.</summary>
+    internal void Empty() => RunDirectories.DeleteTree(Work);
+
     /// <summary>Removes what is not kept. Only when no process of the run is left.</summary>
     internal void Close()
     {

@@ -15,10 +15,11 @@ internal sealed class RunDirectoryLogs(IRunLogStore logs, RunDirectories directo
     public IAsyncEnumerable<RunLogLine> FollowAsync(JobId jobId, long? afterId, CancellationToken cancellationToken) =>
         logs.FollowAsync(jobId, afterId, cancellationToken);
 
-    public ValueTask DeleteAsync(JobId jobId, CancellationToken cancellationToken = default)
+    public async ValueTask DeleteAsync(JobId jobId, CancellationToken cancellationToken = default)
     {
+        // The log goes even where a directory does not: an abandoned program may still write there.
+        await logs.DeleteAsync(jobId, cancellationToken).ConfigureAwait(false);
         directories.Delete(jobId);
-        return logs.DeleteAsync(jobId, cancellationToken);
     }
 
     public ValueTask DisposeAsync() => logs is IAsyncDisposable disposable ? disposable.DisposeAsync() : default;
