@@ -23,13 +23,12 @@ internal static class JournalCommand
         Description = "The journal's directory, or a data directory with a journal in it.",
     };
 
-    /// <summary>The directory that holds the journal: the one given, or "journal" in it.</summary>
+    /// <summary>The directory that holds the journal: the one given, or "journal" in it, also if that one's superblock is
+    /// what is missing.</summary>
     internal static string Find(string directory)
     {
         string inside = Path.Combine(directory, "journal");
-        return !File.Exists(Path.Combine(directory, "superblock")) && File.Exists(Path.Combine(inside, "superblock"))
-            ? inside
-            : directory;
+        return !File.Exists(Path.Combine(directory, "superblock")) && Directory.Exists(inside) ? inside : directory;
     }
 
     /// <summary>Runs a command until it is done or a signal asks it to stop, and gives what it throws its exit

@@ -49,6 +49,11 @@ internal static class RepairCommand
             return ExitCode.Success;
         }
 
+        if (repair.Damage is not null)
+        {
+            Print($"  refused  {repair.Damage}");
+        }
+
         Print($"  {(dryRun ? "to lose" : "cut off")}  {Losses(repair)}");
         Print(repair.Evidence is null
             ? "Nothing was changed."
@@ -80,6 +85,8 @@ internal static class RepairCommand
             losses.Add($"snapshots of frames {string.Join(", ", repair.DroppedSnapshots)}");
         }
 
-        return string.Join("; ", losses);
+        return losses.Count > 0
+            ? string.Join("; ", losses)
+            : $"nothing that is there; what was behind frame {repair.Sequence} is gone already";
     }
 }

@@ -90,6 +90,10 @@ public sealed record JournalRepair
     /// <summary>Why the log cannot be read any further than to <see cref="LastReadable"/>.</summary>
     public required string Problem { get; init; }
 
+    /// <summary>Why an engine refuses the journal as it was found, null when it does not. A cut ends that even where
+    /// nothing is left that it could cut off: what is gone then counts as gone.</summary>
+    public string? Damage { get; init; }
+
     /// <summary>The frames that snapshots were taken after which are cut off with them, ascending.</summary>
     public required IReadOnlyList<long> DroppedSnapshots { get; init; }
 
@@ -99,6 +103,8 @@ public sealed record JournalRepair
     /// <summary>How many frames that can be read are cut off.</summary>
     public long DroppedFrames => LastReadable - Sequence;
 
-    /// <summary>Nothing lies behind the frame: there is nothing to cut.</summary>
-    public bool IsNeedless => DroppedFrames == 0 && UnreadableBlocks == 0 && DroppedSnapshots.Count == 0;
+    /// <summary>Nothing lies behind the frame, and nothing keeps an engine from going on there: nothing is to be
+    /// done.</summary>
+    public bool IsNeedless =>
+        DroppedFrames == 0 && UnreadableBlocks == 0 && DroppedSnapshots.Count == 0 && Damage is null;
 }

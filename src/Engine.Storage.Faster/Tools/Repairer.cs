@@ -34,9 +34,10 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
             UnreadableBlocks = blocks,
             HighestSequenceSeen = highest,
             Problem = readable.Problem,
+            Damage = Refusal(superblock, cancellationToken),
             DroppedSnapshots = dropped,
         };
-        if (dryRun || (repair.IsNeedless && superblock.DurableSequence <= atSequence))
+        if (dryRun || repair.IsNeedless)
         {
             return repair;
         }
@@ -46,12 +47,28 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
         {
             Generation = superblock.Generation + 1,
             Epoch = Math.Max(superblock.Epoch, epoch),
+
+            // Nobody's: what the last owner left elsewhere, in front of the log's beginning too, proves nothing any more.
+            Nonce = Guid.Empty,
             DurableSequence = atSequence,
             EndSegment = JournalFiles.EndSegment(segments, end),
             SnapshotSequence = NewestKept(superblock, atSequence),
         });
         Check(position);
         return repair with { Evidence = evidence };
+    }
+
+    private string? Refusal(Superblock superblock, CancellationToken cancellationToken)
+    {
+        try
+        {
+            LogOpening.Examine(superblock, files, directory, cancellationToken);
+            return null;
+        }
+        catch (JournalDamagedException damage)
+        {
+            return damage.Message;
+        }
     }
 
     private static (LogPosition Position, string Problem) ReadToTheEnd(

@@ -22,6 +22,7 @@ internal sealed class Scrubber : ILogObserver
     private long _frames;
     private long _events;
     private long _commits;
+    private bool _startsCommit;
     private long _snapshotBytes;
 
     private Scrubber(FileSystemCalls files, string directory)
@@ -48,10 +49,13 @@ internal sealed class Scrubber : ILogObserver
         return last;
     }
 
-    public void CommitStarts(LogPosition position) => _commits++;
+    public void CommitStarts(LogPosition position) => _startsCommit = true;
 
     public void FrameRead(in JournalFrame frame, long address)
     {
+        // Counted with its first frame: one of which none can be read is no commit of these frames.
+        _commits += _startsCommit ? 1 : 0;
+        _startsCommit = false;
         if (_frames++ == 0)
         {
             _first = frame with { Payload = default };

@@ -110,6 +110,24 @@ public sealed class JournalCommandTests : IClassFixture<JournalCommandTests.Fini
     }
 
     [Fact]
+    public async Task A_data_directory_whose_journal_lost_its_superblock_holds_a_damaged_journal_and_not_none()
+    {
+        File.Delete(Path.Combine(Journal, "superblock"));
+        var damaged = Contents();
+
+        foreach (string[] words in new[] { ["verify", Data], new[] { "repair", "--at", "1", Data } })
+        {
+            var (code, text) = await RunAsync(words);
+
+            Assert.True(code == ExitCode.JournalDamaged, text);
+            Assert.Contains($"{Journal} holds {Journal}/segment-", text, StringComparison.Ordinal);
+            Assert.Contains("no superblock", text, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(damaged, Contents());
+    }
+
+    [Fact]
     public async Task A_backup_is_started_on_like_any_journal()
     {
         string restored = Path.Combine(_directory, "restored");

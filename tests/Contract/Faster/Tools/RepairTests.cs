@@ -1,5 +1,6 @@
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Storage.Faster.Log;
 using Engine.Tests.Support;
 
 namespace Engine.Tests.Faster.Tools;
@@ -90,6 +91,63 @@ public sealed class RepairTests : IDisposable
         FasterJournalTools.Repair(Journal, readable);
 
         Assert.Equal(frames[..(int)readable], await FasterImage.RecoverAsync(Journal));
+    }
+
+    /// <summary>Sectors of zeros where the last commit was: nothing is left that says there was more, but the
+    /// superblock.</summary>
+    [Fact]
+    public async Task An_end_that_is_gone_without_a_trace_is_told_and_the_cut_ends_the_refusal()
+    {
+        var frames = await ToolsJournal.WriteAsync(Journal);
+        var first = FasterJournalTools.Read(Journal).First(entry => entry.Frame.Sequence == 58);
+        FasterImage.Poke(first.Path, first.Offset - CommitMark.Size, new byte[Block.Size * 4]);
+        var damaged = ToolsJournal.Bytes(Journal);
+        Assert.Null(await FasterImage.RecoverAsync(Journal));
+
+        var plan = FasterJournalTools.Repair(Journal, 57, dryRun: true);
+        Assert.Equal(damaged, ToolsJournal.Bytes(Journal));
+        var repair = FasterJournalTools.Repair(Journal, 57);
+
+        Assert.Equal((0, 0, 0), (repair.DroppedFrames, repair.UnreadableBlocks, repair.HighestSequenceSeen));
+        Assert.Contains("frames up to 60 were durable", repair.Damage, StringComparison.Ordinal);
+        Assert.Equal((repair.Damage, false, null), (plan.Damage, plan.IsNeedless, plan.Evidence));
+        Assert.False(repair.IsNeedless);
+        Assert.NotNull(repair.Evidence);
+        Assert.Equal(frames[..57], await FasterImage.RecoverAsync(Journal));
+    }
+
+    /// <summary>The disk has put the last commit in front of the log's beginning: nothing lies behind the last frame that
+    /// can be read, and still there was more.</summary>
+    [Fact]
+    public async Task F9_A_commit_that_landed_before_the_beginning_does_not_keep_the_journal_from_being_cut()
+    {
+        string live = _directory["live"];
+        await using (var owner = FasterImage.Open(live))
+        {
+            // Two blocks each, from the second block on: the eighth of these commits lies in two segments.
+            var writer = await JournalWriter.AcquireAsync(owner);
+            await writer.AppendAsync([.. Enumerable.Range(1, 10).Select(i => new string((char)('a' + i), 6_000))]);
+            await owner.SaveSnapshotAsync(writer.Epoch, 10, "state"u8.ToArray());
+            await owner.TruncateAsync(writer.Epoch, 11);
+            await writer.AppendAsync("the last");
+            _directory.Copy(live, "journal");
+        }
+
+        var last = FasterJournalTools.Read(Journal, 11).Single();
+        Assert.Equal(9, FasterJournalTools.Verify(Journal).FirstSequence);
+        byte[] segment = await File.ReadAllBytesAsync(last.Path);
+        var commit = segment.AsSpan((int)last.Offset - CommitMark.Size, Block.Size);
+        commit.CopyTo(segment.AsSpan(Block.Size));
+        commit.Clear();
+        await File.WriteAllBytesAsync(last.Path, segment);
+        Assert.False(FasterJournalTools.Verify(Journal).IsSound);
+
+        var repair = FasterJournalTools.Repair(Journal, 10);
+
+        Assert.Contains($"{Path.GetFileName(last.Path)} at offset {Block.Size}", repair.Damage, StringComparison.Ordinal);
+        Assert.True(FasterJournalTools.Verify(Journal).IsSound);
+        await using var next = FasterImage.Open(Journal);
+        Assert.Equal(10, (await next.AcquireAsync()).LastSequence);
     }
 
     [Fact]
