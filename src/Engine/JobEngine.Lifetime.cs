@@ -41,6 +41,7 @@ public sealed partial class JobEngine
             StopRun = StopRun,
             Forget = Forget,
             Progress = progress,
+            Clock = _clock,
         };
         _loop = new LoopThread(loop, _inbox, _time, OnEnded);
         _loop.Start();

@@ -23,6 +23,7 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Inbox _inbox;
+    private readonly ClockLead _clock;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile JobEngineOptions _options;
     private LoopThread? _loop;
@@ -53,6 +54,8 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
         _estimator = estimator ?? new MovingAverageEstimator();
         _logger = logger ?? NullLogger<JobEngine>.Instance;
         _inbox = new Inbox(options.InboxCapacity);
+        _clock = new ClockLead(time);
+        Metrics.Observe(_clock);
     }
 
     /// <summary>Whether the engine has started and its storage is sound.</summary>
@@ -71,6 +74,12 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     /// False while a journal's lease has run out and was not renewed (<see cref="ILeasedJournal"/>): answers may be out of
     /// date then, though nothing can be changed. Always true for journals without leases.</summary>
     public bool HoldsJournal => _journal is not ILeasedJournal { HoldsLease: false };
+
+    /// <summary>How far the engine's own clock is ahead of the wall clock. Zero, unless the wall clock has gone back (F14).
+    /// The engine's never does: it stands still until the other has caught up, and nothing that waits for a time
+    /// (scheduled jobs, retries, time-outs of confirmations, the end of the day) comes due before. Work that waits for its
+    /// turn goes on. docs/monitoring.md says what can be done.</summary>
+    public TimeSpan ClockLead => _clock.Value;
 
     /// <summary>Whether the loop was started, so that it must be stopped.</summary>
     internal bool HasStarted => _loop is not null;

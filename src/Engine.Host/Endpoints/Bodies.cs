@@ -246,4 +246,9 @@ internal sealed record HealthBody(string Status)
     /// <summary>Where the host is that serves, when this one stands by for it and knows.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Owner { get; init; }
+
+    /// <summary>How far the engine's clock is ahead of the wall clock, when that has gone back by more than a
+    /// minute.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ClockLeadSeconds { get; init; }
 }

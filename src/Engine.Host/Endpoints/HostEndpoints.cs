@@ -8,6 +8,9 @@ namespace Engine.Host.Endpoints;
 /// <summary>Every route of the host.</summary>
 internal static class HostEndpoints
 {
+    // Clocks that are kept right step back by less.
+    private static readonly TimeSpan ClockLeadTold = TimeSpan.FromMinutes(1);
+
     internal static void MapHost(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/api/jobs");
@@ -44,15 +47,16 @@ internal static class HostEndpoints
     private static JsonHttpResult<HealthBody> ReadinessOf(JobEngine engine) => engine.Health switch
     {
         EngineHealth.Running when !engine.HoldsJournal => Unhealthy("ownership_in_doubt"),
-        EngineHealth.Running => Healthy("ready"),
+        EngineHealth.Running => Healthy("ready", engine.ClockLead),
         EngineHealth.Starting => Unhealthy("starting"),
         EngineHealth.Stopping => Unhealthy("stopping"),
         EngineHealth.Stopped => Unhealthy("stopped"),
         EngineHealth.Failed => Unhealthy("failed"),
     };
 
-    private static JsonHttpResult<HealthBody> Healthy(string status) =>
-        TypedResults.Json(new HealthBody(status), HostJson.Default.HealthBody);
+    private static JsonHttpResult<HealthBody> Healthy(string status, TimeSpan clockLead = default) => TypedResults.Json(
+        new HealthBody(status) { ClockLeadSeconds = clockLead > ClockLeadTold ? (long)clockLead.TotalSeconds : null },
+        HostJson.Default.HealthBody);
 
     private static JsonHttpResult<HealthBody> Unhealthy(string status, string? owner = null) => TypedResults.Json(
         new HealthBody(status) { Owner = owner }, HostJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);

@@ -40,6 +40,14 @@ internal static partial class EngineLog
         "The wall clock jumped by {Seconds} s; the engine's own clock never goes back")]
     internal static partial void ClockJumped(this ILogger logger, long seconds);
 
+    [LoggerMessage(1013, LogLevel.Warning,
+        "The wall clock has gone back and is {Seconds} s behind the engine's clock, which stands still meanwhile: scheduled "
+        + "jobs, retries and time-outs of confirmations come due that much later, and the day ends that much later")]
+    internal static partial void ClockLeads(this ILogger logger, long seconds);
+
+    [LoggerMessage(1014, LogLevel.Information, "The wall clock has caught up with the engine's clock, which goes on")]
+    internal static partial void ClockCaughtUp(this ILogger logger);
+
     [LoggerMessage(1008, LogLevel.Warning,
         "{Count} jobs have not ended for longer than {StaleAfter}; the oldest is {Oldest}")]
     internal static partial void StaleJobs(this ILogger logger, long count, TimeSpan staleAfter, JobId oldest);

@@ -32,6 +32,13 @@ internal sealed class EngineMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
+    /// <summary>Shows the lead of the engine's clock whenever somebody looks.</summary>
+    internal void Observe(ClockLead clock) => _meter.CreateObservableGauge(
+        "engine.clock.lead",
+        () => clock.Value.TotalSeconds,
+        "s",
+        "How far the engine's clock is ahead of the wall clock, which has gone back; what waits for a time waits");
+
     internal void EventsCommitted(int count)
     {
         _events.Add(count);

@@ -161,6 +161,9 @@ internal sealed class EngineHealthCheck(JobEngine engine, HostedEngine hosted) :
         {
             (HostedEngineState.StandingBy, _) => HealthCheckResult.Unhealthy(
                 $"The engine stands by for {hosted.Owner ?? "another process"}."),
+            (_, EngineHealth.Running) when engine.HoldsJournal && engine.ClockLead > ClockLead.Tolerated =>
+                HealthCheckResult.Degraded(
+                    $"The engine's clock stands still: the wall clock is {engine.ClockLead:c} behind it."),
             (_, EngineHealth.Running) when engine.HoldsJournal => HealthCheckResult.Healthy(),
             (_, EngineHealth.Running) => HealthCheckResult.Unhealthy(
                 "The right to the journal has run out and was not renewed."),

@@ -68,6 +68,9 @@ internal sealed class CommandLoop
     /// <summary>Told of every frame that is durable.</summary>
     internal JournalProgress? Progress { get; init; }
 
+    /// <summary>Told what the engine's clock shows, batch by batch.</summary>
+    internal ClockLead? Clock { get; init; }
+
     /// <summary>What ended the loop, if it was not asked to end.</summary>
     internal Exception? Failure => _failure;
 
@@ -153,6 +156,7 @@ internal sealed class CommandLoop
         var wall = Instant.From(batch.At);
         _core.AdvanceTo(wall, MonotonicMs());
         _watchman.Look(_core, wall);
+        Clock?.Shows(_core.State.Now);
         batch.At = _core.State.Now.ToDateTimeOffset();
 
         if (_mustLoseRuns)

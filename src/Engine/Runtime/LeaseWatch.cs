@@ -2,8 +2,8 @@ using Engine.Storage;
 
 namespace Engine.Runtime;
 
-/// <summary>Stops an engine whose journal cannot be appended to any more, because it belongs to somebody else by now. An idle one would learn of it with its next
-/// append only, and show old answers until then.</summary>
+/// <summary>Stops an engine whose journal cannot be appended to any more, because it belongs to somebody else by now. An
+/// idle one would learn of it with its next append only, and show old answers until then.</summary>
 internal static class LeaseWatch
 {
     internal static async Task FailWhenLostAsync(ILeasedJournal journal, JobEngine engine)

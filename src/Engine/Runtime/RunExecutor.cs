@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using Engine.Diagnostics;
@@ -16,6 +17,20 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
     /// <param name="handler">Does the work.</param>
     /// <param name="stop">Set when the run should stop: cancelled, lost, or the engine is going down.</param>
     internal async Task ExecuteAsync(ClaimedRun run, IJobHandler handler, CancellationToken stop)
+    {
+        using var activity = EngineTracing.BeginRun(run);
+        try
+        {
+            await ExecuteAsync(run, handler, activity, stop).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (activity is not null)
+        {
+            EngineTracing.BreakRun(activity, exception);
+            throw;
+        }
+    }
+
+    private async Task ExecuteAsync(ClaimedRun run, IJobHandler handler, Activity? activity, CancellationToken stop)
     {
         var log = logs.Open(run.Lease.JobId, run.Lease.Run);
         await using (log.ConfigureAwait(false))
@@ -44,7 +59,13 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
             }
 
             var outcome = Normalise(run, work, ended, stop.IsCancellationRequested, timeLimit.IsCancellationRequested);
-            await ReportAsync(run, outcome, log).ConfigureAwait(false);
+            (outcome, var answer) = await ReportAsync(run, outcome, log).ConfigureAwait(false);
+            if (activity is not null)
+            {
+                string? errorType = !ended || timeLimit.IsCancellationRequested
+                    ? "timeout" : work.Exception?.InnerException?.GetType().FullName;
+                EngineTracing.EndRun(activity, outcome, answer, errorType);
+            }
         }
     }
 
@@ -120,7 +141,9 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
     internal async Task FailAsync(ClaimedRun run, Exception exception) => await engine.EndRunAsync(
         run.Lease, Failed(run, exception, "The run could not be carried out.", retryable: true)).ConfigureAwait(false);
 
-    private async Task ReportAsync(ClaimedRun run, RunOutcome outcome, IRunLog log)
+    /// <summary>Tells the engine how a run ended. Returns what it was told at last, and its answer to that.</summary>
+    private async Task<(RunOutcome Outcome, LeaseAnswer Answer)> ReportAsync(
+        ClaimedRun run, RunOutcome outcome, IRunLog log)
     {
         // Before the end: whoever follows the log is told that there is no more as soon as the job has ended.
         Note(outcome, log);
@@ -131,10 +154,12 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
             string error = outcome is RunOutcome.Suspended
                 ? "The handler suspended although iterations were left."
                 : "The handler completed before the last stage of the pipeline.";
-            var mistake = Failed(run, null, error, retryable: false);
-            Note(mistake, log);
-            await engine.EndRunAsync(run.Lease, mistake).ConfigureAwait(false);
+            outcome = Failed(run, null, error, retryable: false);
+            Note(outcome, log);
+            answer = await engine.EndRunAsync(run.Lease, outcome).ConfigureAwait(false);
         }
+
+        return (outcome, answer);
     }
 
     private static void Note(RunOutcome outcome, IRunLog log)

@@ -18,6 +18,7 @@ internal sealed class Watchman(ILogger logger)
     private long _lastMonotonicMs;
     private Instant _nextLook;
     private bool _mustTell;
+    private long? _leadToldMs;
 
     /// <summary>When there is something to look at even if nobody asks for anything.</summary>
     internal Instant NextLook(EngineCore core)
@@ -45,6 +46,7 @@ internal sealed class Watchman(ILogger logger)
     internal void Look(EngineCore core, Instant wall)
     {
         LookAtClock(wall, core.State.MonotonicMs);
+        LookAtLead(core.State.Now.Since(wall), core.State.MonotonicMs);
         if (core.State.Now >= _nextLook)
         {
             _nextLook = core.State.Now.Add(BetweenLooks);
@@ -63,6 +65,25 @@ internal sealed class Watchman(ILogger logger)
             {
                 logger.StaleJobs(count, core.Settings.StaleAfter, core.State.Live.First!.Id);
             }
+        }
+    }
+
+    /// <summary>Tells of an engine whose clock stands still because the wall clock went back: when it is noticed, which
+    /// may be at a start, every hour, and when it is over.</summary>
+    private void LookAtLead(TimeSpan lead, long monotonicMs)
+    {
+        if (lead > ClockLead.Tolerated)
+        {
+            if (_leadToldMs is not { } told || monotonicMs - told >= (long)BetweenLooks.TotalMilliseconds)
+            {
+                _leadToldMs = monotonicMs;
+                logger.ClockLeads((long)lead.TotalSeconds);
+            }
+        }
+        else if (_leadToldMs is not null && lead == TimeSpan.Zero)
+        {
+            _leadToldMs = null;
+            logger.ClockCaughtUp();
         }
     }
 

@@ -46,7 +46,7 @@ public sealed partial class ReadmeTests
         Assert.All(links, path => Assert.True(Path.Exists(Path.Combine(root, path)), path));
     }
 
-    private static string Root([CallerFilePath] string thisFile = "") =>
+    internal static string Root([CallerFilePath] string thisFile = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "../../.."));
 
     [GeneratedRegex(@"^## Embedding$.*?^```csharp\n(?<code>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]

@@ -3,6 +3,7 @@ using Engine.RunLogs;
 using Engine.Runtime;
 using Engine.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -92,6 +93,8 @@ internal sealed class TestHost : IAsyncDisposable
 
         throw new InvalidOperationException($"The job ended as {await Engine.GetAsync(id)}.");
     }
+
+    internal Task<HealthReport> HealthAsync() => _services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
 
     internal async Task<List<string>> LinesAsync(JobId id) =>
         [.. (await Logs.ReadAsync(id, null, 100)).Lines.Select(line => line.Text)];
