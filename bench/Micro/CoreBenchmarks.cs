@@ -92,18 +92,7 @@ public class CoreBenchmarks
     private void Submit()
     {
         JobRequest request = _workload.Next();
-        SubmitResult result = Submitting.Decide(_core, new Submission(
-            JobId.New(_now, 0, ++_ids),
-            false,
-            request.Type,
-            request.UserId,
-            request.ProjectId,
-            request.Tier,
-            request.Priority,
-            request.Payload,
-            RequestRules.SortedResources(request),
-            Key: null,
-            Fingerprint: default));
+        SubmitResult result = Submitting.Decide(_core, RequestRules.ToSubmission(request, JobId.New(_now, 0, ++_ids)));
         EngineUnderTest.RequireQueued(result);
     }
 }

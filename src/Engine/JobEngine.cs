@@ -110,18 +110,7 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
         }
 
         var operation = SubmitOperation.Pool.Rent();
-        operation.Submission = new Submission(
-            request.Id ?? JobId.New(_time),
-            request.Id is not null,
-            request.Type,
-            request.UserId,
-            request.ProjectId,
-            request.Tier,
-            request.Priority,
-            request.Payload,
-            RequestRules.SortedResources(request),
-            request.IdempotencyKey,
-            request.IdempotencyKey is null ? default : RequestRules.Fingerprint(request));
+        operation.Submission = RequestRules.ToSubmission(request, request.Id ?? JobId.New(_time));
         return SendAsync(operation, cancellationToken);
     }
 

@@ -61,16 +61,23 @@ public sealed class FullDiskTests
             await child.SayAsync("go");
             Assert.True(await child.HearAsync("up", Guards.Start) is not null, child.Complaint);
 
-            // Not a wait for something: load enough for a few segments.
-            await Task.Delay(500);
+            // Load, until one more segment than there was room for is made.
+            while (Segments(life) <= 2)
+            {
+                Assert.True(
+                    await life.AdvanceAsync(child, answers: 20),
+                    $"{Segments(life)} segments: none was made after the disk had room again. {child.Complaint}");
+            }
+
             await life.StopAsync(child);
         }
 
         await life.CheckAsync();
-        int segments = Directory.GetFiles(life.Options().JournalDirectory, "segment-*.log").Length;
-        Assert.True(segments > 2, $"{segments} segments: none was made after the disk had room again");
         await life.DrainAsync();
     }
+
+    private static int Segments(Life life) =>
+        Directory.GetFiles(life.Options().JournalDirectory, "segment-*.log").Length;
 
     private static void Fill(string path)
     {

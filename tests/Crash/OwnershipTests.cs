@@ -79,12 +79,11 @@ public sealed class OwnershipTests
 
         // Twice a lease, in which no worker could have renewed one.
         await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(0, (2 * LeaseMs) - stopped.ElapsedMilliseconds)));
-        int answered = life.Answered;
+        var awake = life.AdvanceAsync(owner, answers: 50);
         Posix.Signal(owner.Id, Posix.SigContinue);
-        await Task.Delay(500);
+        Assert.True(await awake, $"not much was answered after it woke: {owner.Complaint}");
         await life.StopAsync(owner);
 
-        Assert.True(life.Answered > answered, "nothing was answered after it woke");
         var model = await life.CheckAsync();
         Assert.Equal(1, model.LastEpoch);
 

@@ -17,18 +17,7 @@ internal sealed partial class SimEngine
             return;
         }
 
-        var submission = new Submission(
-            request.Id ?? id,
-            request.Id is not null,
-            request.Type,
-            request.UserId,
-            request.ProjectId,
-            request.Tier,
-            request.Priority,
-            request.Payload,
-            RequestRules.SortedResources(request),
-            request.IdempotencyKey,
-            request.IdempotencyKey is null ? default : RequestRules.Fingerprint(request));
+        var submission = RequestRules.ToSubmission(request, request.Id ?? id);
         Post(new SubmitCall(submission, (result, known) =>
         {
             if (known && result.Outcome == SubmitOutcome.Refused)

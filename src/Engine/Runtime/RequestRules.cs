@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Engine.Core.Rules;
 
 namespace Engine.Runtime;
 
@@ -12,6 +13,22 @@ internal static class RequestRules
     private const int MaxMessageLength = 500;
     private const int MaxErrorLength = 2000;
     private const int MaxDebugIdLength = 128;
+
+    /// <summary>What the core is asked to decide for a request that breaks no rule.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="id">Its own id, or a new one.</param>
+    internal static Submission ToSubmission(JobRequest request, JobId id) => new(
+        id,
+        request.Id is not null,
+        request.Type,
+        request.UserId,
+        request.ProjectId,
+        request.Tier,
+        request.Priority,
+        request.Payload,
+        SortedResources(request),
+        request.IdempotencyKey,
+        request.IdempotencyKey is null ? default : Fingerprint(request));
 
     /// <summary>The first rule that a request breaks, with its field; null when it breaks none.</summary>
     internal static Refusal? Objection(JobRequest request, JobEngineOptions options)

@@ -320,18 +320,6 @@ internal sealed class Life : IDisposable
         return reached.IsCompleted;
     }
 
-    /// <summary>How many submissions were answered so far.</summary>
-    internal int Answered
-    {
-        get
-        {
-            lock (_bookGate)
-            {
-                return Book.Submissions.Values.Sum(submission => submission.Answers.Count);
-            }
-        }
-    }
-
     /// <summary>Whether something was found: then the directory stays.</summary>
     internal bool IsKept => _keep;
 

@@ -1,10 +1,10 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 
-namespace Engine.Tests.Http;
+namespace Engine.Tests;
 
-/// <summary>What a host logs, to be waited for by its number.</summary>
-internal sealed class TestLog : ILoggerProvider, ILogger
+/// <summary>What is logged, to be waited for by its number.</summary>
+internal class TestLog : ILoggerProvider, ILogger
 {
     private readonly Channel<(int Id, string Text)> _lines = Channel.CreateUnbounded<(int Id, string Text)>();
 
@@ -38,3 +38,6 @@ internal sealed class TestLog : ILoggerProvider, ILogger
 
     public void Dispose() => _lines.Writer.TryComplete();
 }
+
+/// <summary>The same for whoever logs under a name of its own.</summary>
+internal sealed class TestLog<T> : TestLog, ILogger<T>;
