@@ -62,6 +62,19 @@ public sealed partial class TidyTests
             Files("src/Engine/Core").Concat(Files("tests/Property")).Select(file => (file, File.ReadAllLines(file))),
             static line => line.Length > MaxLineColumns ? $"{line.Length} columns" : null);
 
+    /// <summary>The compiler then refuses what trimming and native compilation would break.</summary>
+    [Theory]
+    [InlineData("Engine")]
+    [InlineData("Engine.Storage.Faster")]
+    [InlineData("Engine.Storage.Redis")]
+    [InlineData("Engine.Simulation")]
+    public void Libraries_are_clean_for_trimming_and_native_compilation(string project)
+    {
+        string text = File.ReadAllText(Path.Combine(Root(), "src", project, project + ".csproj"));
+        Assert.Contains("<IsAotCompatible>true</IsAotCompatible>", text, StringComparison.Ordinal);
+        Assert.DoesNotMatch(@"\bIL\d{4}\b", text);
+    }
+
     [Fact]
     public void Files_fit_the_head()
     {
