@@ -19,7 +19,8 @@ public sealed class JobWatch : IDisposable
     public JobView Snapshot { get; }
 
     /// <summary>What happens to the job, until it is final, the engine stops, or the watch is disposed. Bounded: a reader
-    /// that falls too far behind gets a <see cref="JobUpdateKind.Resync"/> in place of what it missed (F21).</summary>
+    /// that falls too far behind gets a <see cref="JobUpdateKind.Resync"/> in place of what it missed (F21), unless the
+    /// engine stops first.</summary>
     public async IAsyncEnumerable<JobUpdate> ReadAllAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -44,8 +45,7 @@ public sealed class JobWatch : IDisposable
             }
 
             if (!isFinal && _watcher.TakeLagged()
-                && await _engine.GetAsync(_watcher.JobId, null, cancellationToken).ConfigureAwait(false) is { } view
-                && view.LastEventId > known)
+                && await LookAsync(cancellationToken).ConfigureAwait(false) is { } view && view.LastEventId > known)
             {
                 isFinal = view.State.IsFinal;
                 known = view.LastEventId;
@@ -54,8 +54,7 @@ public sealed class JobWatch : IDisposable
         }
 
         // The end itself may be among what was lost.
-        if (!isFinal && _watcher.TakeLagged()
-            && await _engine.GetAsync(_watcher.JobId, null, cancellationToken).ConfigureAwait(false) is { } last)
+        if (!isFinal && _watcher.TakeLagged() && await LookAsync(cancellationToken).ConfigureAwait(false) is { } last)
         {
             yield return Resync(last);
         }
@@ -63,6 +62,19 @@ public sealed class JobWatch : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _engine.Unwatch(_watcher);
+
+    private async ValueTask<JobView?> LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _engine.GetAsync(_watcher.JobId, null, cancellationToken).ConfigureAwait(false);
+        }
+        catch (EngineStoppedException)
+        {
+            // The watch ends with the engine, however far behind its reader is.
+            return null;
+        }
+    }
 
     private static JobUpdate Resync(JobView view) => new(
         view.LastEventId,

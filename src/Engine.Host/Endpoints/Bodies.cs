@@ -121,14 +121,21 @@ internal sealed record JobBody
     public long LastEventId { get; init; }
 
     /// <param name="job">The job.</param>
+    /// <param name="usage">The caller's counters under the plan they have now, where that is not the job's.</param>
     /// <param name="withResult">Whether to carry the result along: lists do not.</param>
-    internal static JobBody From(JobView job, bool withResult) => new()
+    internal static JobBody From(JobView job, UsageCounters? usage, bool withResult) => new()
     {
         JobId = job.Id.ToString(),
         Status = job.Status,
         Position = job.Position,
         Message = job.Message,
-        Usage = UsageBody.From(job.Usage),
+        Usage = UsageBody.From(usage is { } now
+            ? now with
+            {
+                IterationsUsed = job.Usage.IterationsUsed,
+                IterationsRemaining = job.Usage.IterationsRemaining,
+            }
+            : job.Usage),
         State = job.State.WireName,
         StatusLabel = job.StatusLabel,
         Type = job.Type,

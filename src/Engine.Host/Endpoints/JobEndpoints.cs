@@ -101,8 +101,19 @@ internal static class JobEndpoints
         string id, Caller caller, JobEngine engine, CancellationToken cancellationToken) =>
         JobId.TryParse(id, null, out var jobId)
         && await engine.GetAsync(jobId, caller.UserId, cancellationToken).ConfigureAwait(false) is { } job
-            ? TypedResults.Json(JobBody.From(job, withResult: true), HostJson.Default.JobBody)
+            ? TypedResults.Json(
+                JobBody.From(
+                    job, await UsageNowAsync([job], caller, engine, cancellationToken).ConfigureAwait(false), withResult: true),
+                HostJson.Default.JobBody)
             : Problems.JobNotFound();
+
+    /// <summary>What is left of the day is a matter of the plan that the caller has now, and not of the one that a job was
+    /// submitted under (seed-semantics 1.3). Asked for only where the two may differ.</summary>
+    private static async ValueTask<UsageCounters?> UsageNowAsync(
+        IReadOnlyList<JobView> jobs, Caller caller, JobEngine engine, CancellationToken cancellationToken) =>
+        jobs.All(job => job.Tier == caller.Tier)
+            ? null
+            : await engine.GetUsageAsync(caller.UserId, caller.Tier, cancellationToken).ConfigureAwait(false);
 
     private static async Task<IResult> ListAsync(
         HttpRequest request, Caller caller, JobEngine engine, CancellationToken cancellationToken)
@@ -128,9 +139,10 @@ internal static class JobEndpoints
                 new JobQuery { UserId = caller.UserId, State = state, Limit = (int)limit, Cursor = cursor },
                 cancellationToken)
             .ConfigureAwait(false);
+        var usage = await UsageNowAsync(page.Jobs, caller, engine, cancellationToken).ConfigureAwait(false);
         return TypedResults.Json(
             new JobListBody(
-                [.. page.Jobs.Select(job => JobBody.From(job, withResult: false))],
+                [.. page.Jobs.Select(job => JobBody.From(job, usage, withResult: false))],
                 page.NextCursor?.ToString(CultureInfo.InvariantCulture)),
             HostJson.Default.JobListBody);
     }

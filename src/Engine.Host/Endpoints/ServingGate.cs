@@ -21,8 +21,10 @@ internal sealed class ServingGate(RequestDelegate next, HostedEngine hosted, Job
             HostedEngineState.Serving when engine.HoldsJournal || engine.Health != EngineHealth.Running => next(http),
             HostedEngineState.Serving => Problems.OwnershipInDoubt().ExecuteAsync(http),
             HostedEngineState.StandingBy => Problems.Standby(hosted.Owner, hosted.RetryAfter).ExecuteAsync(http),
-            HostedEngineState.Starting or HostedEngineState.TakingOver or HostedEngineState.Failed =>
-                Problems.Starting().ExecuteAsync(http),
+            HostedEngineState.Starting or HostedEngineState.TakingOver => Problems.Starting().ExecuteAsync(http),
+
+            // The host ends; nothing was accepted.
+            HostedEngineState.Failed => Problems.Stopping().ExecuteAsync(http),
         };
     }
 }

@@ -110,7 +110,7 @@ internal static class SubmissionReader
         {
             return (null, Problems.Invalid(
                 "project_id",
-                $"must be 1 to {JobRequest.MaxNameLength} characters, none of them a control character"));
+                $"must be 1 to {JobRequest.MaxNameLength} characters, not only blanks, none of them a control character"));
         }
 
         if (!root.TryGetProperty("goal", out var goal)
@@ -190,7 +190,7 @@ internal static class SubmissionReader
         text = root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()
             : null;
-        return text is { Length: >= 1 } && text.Length <= maxLength && !text.Any(char.IsControl);
+        return !string.IsNullOrWhiteSpace(text) && text.Length <= maxLength && !text.Any(char.IsControl);
     }
 
     // Reading a text decodes it, and throws when it cannot be decoded.

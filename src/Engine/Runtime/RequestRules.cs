@@ -150,15 +150,19 @@ internal static class RequestRules
     {
         if (string.IsNullOrWhiteSpace(name) || name.Length > JobRequest.MaxNameLength)
         {
-            return Invalid(field, $"{field} has 1 to {JobRequest.MaxNameLength} characters.");
+            return Invalid(field, $"{field} has 1 to {JobRequest.MaxNameLength} characters, and not only blanks.");
         }
 
-        foreach (char c in name)
+        for (int i = 0; i < name.Length; i++)
         {
-            if (char.IsControl(c) || char.IsSurrogate(c))
+            // Half of a pair is no character: it would come back from the journal as another.
+            bool isPair = char.IsHighSurrogate(name[i]) && i + 1 < name.Length && char.IsLowSurrogate(name[i + 1]);
+            if (char.IsControl(name[i]) || (char.IsSurrogate(name[i]) && !isPair))
             {
                 return Invalid(field, $"{field} holds a character that names may not hold.");
             }
+
+            i += isPair ? 1 : 0;
         }
 
         return null;

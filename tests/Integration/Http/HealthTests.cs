@@ -1,10 +1,32 @@
 using System.Net;
+using Engine.Diagnostics;
+using Engine.Host.Endpoints;
+using Engine.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Tests.Http;
 
 /// <summary>What a host says about itself.</summary>
 public sealed class HealthTests
 {
+    [Fact]
+    public async Task A_host_that_will_not_serve_does_not_say_that_it_starts()
+    {
+        using var metrics = new EngineMetrics();
+        var hosted = new HostedEngine(metrics, TimeProvider.System, NullLogger.Instance);
+        hosted.Fails(new IOException("No."));
+        await using var engine = await TestEngine.StartAsync();
+        var gate = new ServingGate(_ => throw new InvalidOperationException("Let in."), hosted, engine.Engine);
+        using var body = new MemoryStream();
+        var http = new DefaultHttpContext { Request = { Path = "/api/jobs" }, Response = { Body = body } };
+
+        await gate.InvokeAsync(http);
+
+        Assert.Equal(StatusCodes.Status503ServiceUnavailable, http.Response.StatusCode);
+        Assert.Contains("urn:engine:problem:stopping", System.Text.Encoding.UTF8.GetString(body.ToArray()), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task F14_readiness_tells_that_the_clock_stands_still()
     {

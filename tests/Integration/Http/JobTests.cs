@@ -290,4 +290,39 @@ public class JobTests
         var ids = page["jobs"]!.AsArray().Select(job => job!.AsObject().Text("job_id")).ToList();
         return (ids, page["next_cursor"]?.GetValue<string>());
     }
+
+    [Fact]
+    public async Task What_is_left_of_the_day_is_a_matter_of_the_plan_that_the_caller_has_now()
+    {
+        await using var server = await EngineServer.StartAsync();
+        string id = await server.Client("u1", "bootstrapper").SubmittedAsync();
+        var upgraded = server.Client("u1", "partner");
+
+        var usage = (await upgraded.JobAsync(id))["usage"]!.AsObject();
+        var listed = (await (await upgraded.GetAsync("/api/jobs")).JsonAsync(HttpStatusCode.OK))["jobs"]![0]!["usage"]!.AsObject();
+
+        Assert.Equal((1, 49), (usage.Number("jobs_used"), usage.Number("jobs_remaining")));
+        Assert.Equal((1, 49), (listed.Number("jobs_used"), listed.Number("jobs_remaining")));
+        Assert.Equal(6, usage.Number("iterations_remaining"));
+    }
+
+    [Theory]
+    [InlineData("  ", HttpStatusCode.UnprocessableEntity)]
+    [InlineData("𠮷野家 \ud83c\udf5c", HttpStatusCode.Created)]
+    public async Task A_project_has_a_name_of_whole_characters(string project, HttpStatusCode expected)
+    {
+        await using var server = await EngineServer.StartAsync();
+
+        var body = await (await server.Client().SubmitAsync(project)).JsonAsync(expected);
+
+        if (expected == HttpStatusCode.Created)
+        {
+            Assert.Equal(project, (await server.Client().JobAsync(body.Text("job_id"))).Text("project_id"));
+        }
+        else
+        {
+            Assert.Equal(
+                "project_id: must be 1 to 128 characters, not only blanks, none of them a control character", body.Detail());
+        }
+    }
 }

@@ -22,8 +22,9 @@ public sealed class RequestRulesTests
     {
         Assert.Null(Objection(With(field, new string('x', longest))));
         Assert.Null(Objection(With(field, "ÄÖ-名前 with a space")));
+        Assert.Null(Objection(With(field, "𠮷野 \ud83d\ude00")));
         foreach (string wrong in (string[])
-            ["", " ", "\t", new string('x', longest + 1), "a\nb", "a\0b", "a\u007fb", "\ud83d", "\ud83d\ude00"])
+            ["", " ", "\t", new string('x', longest + 1), "a\nb", "a\0b", "a\u007fb", "\ud83d", "\ude00", "\ude00\ud83d", "\ud83dx"])
         {
             var refusal = Objection(With(field, wrong));
             Assert.True(refusal is not null, $"{field} '{wrong}' was taken");

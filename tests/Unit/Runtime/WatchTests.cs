@@ -184,6 +184,39 @@ public sealed class WatchTests
         Assert.Equal((await engine.ViewAsync(id)).LastEventId, last.EventId);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_watch_of_a_reader_that_fell_behind_ends_with_the_engine(bool reads)
+    {
+        await using var engine = await TestEngine.StartAsync();
+        await engine.SubmitQueuedAsync();
+        var run = await engine.ClaimOneAsync();
+        using var watch = await engine.Engine.WatchAsync(run.Lease.JobId);
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
+        await using var updates = watch!.ReadAllAsync(guard.Token).GetAsyncEnumerator(guard.Token);
+        for (int i = 0; i < 300; i++)
+        {
+            await engine.Engine.ReportProgressAsync(run.Lease, 50);
+        }
+
+        int known = 0;
+        if (reads)
+        {
+            Assert.True(await updates.MoveNextAsync());
+            known++;
+        }
+
+        await engine.Engine.StopAsync();
+
+        while (await updates.MoveNextAsync())
+        {
+            known++;
+        }
+
+        Assert.Equal(LiveFeed.WatcherCapacity, known);
+    }
+
     [Fact]
     public async Task A_reader_that_fell_behind_goes_on_after_its_resync()
     {
