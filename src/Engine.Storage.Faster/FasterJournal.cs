@@ -244,10 +244,16 @@ public sealed class FasterJournal : IJournal
         }
 
         var store = Snapshots(_options.Directory, superblock.JournalId);
-        string problem = superblock.SnapshotSequence == 0
-            ? ""
-            : $"{store.PathOf(superblock.SnapshotSequence)} is missing";
-        foreach (long sequence in SnapshotStore.List(_options.Files, _options.Directory))
+        var sequences = SnapshotStore.List(_options.Files, _options.Directory);
+        string problem = "";
+        if (superblock.SnapshotSequence > 0 && !sequences.Contains(superblock.SnapshotSequence))
+        {
+            string path = store.PathOf(superblock.SnapshotSequence);
+            problem = $"{path} is missing";
+            _logger.SnapshotDamaged(path, "it is missing");
+        }
+
+        foreach (long sequence in sequences)
         {
             // A snapshot that the log does not reach down to helps only if no frame between them is needed.
             if (sequence < superblock.Begin.Sequence)

@@ -20,6 +20,8 @@ internal static partial class FasterJournalLog
     internal static partial void SpaceRunsOut(this ILogger logger, string directory, string problem);
 
     [LoggerMessage(
-        2003, LogLevel.Warning, "Snapshot {Path} is damaged ({Problem}); an older one and the log replace it")]
+        2003,
+        LogLevel.Warning,
+        "Snapshot {Path} cannot be used ({Problem}); an older one and the log replace it, or the start is refused")]
     internal static partial void SnapshotDamaged(this ILogger logger, string path, string problem);
 }

@@ -70,8 +70,6 @@ internal sealed class Life : IDisposable
 
     internal bool HasFailed => _journal.HasFailed;
 
-    internal bool IsIdle => _journal.InFlight == 0 && !_isPumpPlanned;
-
     internal long Epoch { get; private set; }
 
     /// <summary>Starts as a process does: own the journal, replay it. The first step then ends the runs of the one

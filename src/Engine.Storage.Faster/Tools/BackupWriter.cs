@@ -71,7 +71,7 @@ internal sealed class BackupWriter(FileSystemCalls files, string directory, stri
         var superblock = JournalFiles.ReadSuperblock(files, directory);
         var source = JournalFiles.Segments(files, directory, superblock);
         var (end, framesEnd) = FindEnd(superblock, source, atSequence, cancellationToken);
-        files.CreateDirectory(_partial);
+        files.CreateDurableDirectory(_partial);
         var copied = superblock with
         {
             Generation = superblock.Generation + 1,

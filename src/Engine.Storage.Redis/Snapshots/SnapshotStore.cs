@@ -77,6 +77,7 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
             // A snapshot that the log does not reach down to helps only if no frame between them is needed.
             if (descriptor.Sequence < stored.First - 1 || descriptor.Sequence > stored.Sequence)
             {
+                problem = $"the snapshot of frame {descriptor.Sequence} does not reach the log";
                 continue;
             }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Engine.Storage;
+using Engine.Storage.Faster;
 using Engine.Tests.Support;
 
 namespace Engine.Tests.Faster;
@@ -46,6 +47,22 @@ public sealed class FasterSnapshotTests : IDisposable
         var refusal = await Assert.ThrowsAsync<JournalDamagedException>(() => journal.LoadSnapshotAsync().AsTask());
 
         Assert.Contains("snapshot-0000000000000000080.snap", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_missing_snapshot_is_told_also_where_an_older_one_or_the_log_replaces_it()
+    {
+        const int SnapshotDamaged = 2003;
+        await WriteAsync(truncateBelow: 1);
+        File.Delete(SnapshotPaths()[^1]);
+        using var log = new TestLog<FasterJournal>();
+        await using var journal = new FasterJournal(new FasterJournalOptions { Directory = Journal }, log);
+
+        Assert.Equal((60, "state 60"), Show(await journal.LoadSnapshotAsync()));
+
+        string told = await log.NextAsync(SnapshotDamaged);
+        Assert.Contains("snapshot-0000000000000000080.snap", told, StringComparison.Ordinal);
+        Assert.Contains("missing", told, StringComparison.Ordinal);
     }
 
     [Fact]

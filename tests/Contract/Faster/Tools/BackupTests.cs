@@ -17,6 +17,27 @@ public sealed class BackupTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
+    public async Task The_directories_that_a_backup_is_made_in_are_durable_too()
+    {
+        await ToolsJournal.WriteAsync(_directory["journal"]);
+        var synced = new List<string?>();
+        var files = new FaultyFileSystem
+        {
+            Fault = (call, _, path) =>
+            {
+                synced.Add(call == "sync" ? path : null);
+                return null;
+            },
+        };
+
+        new BackupWriter(files, _directory["journal"], Path.Combine(_directory["new"], "newer", "copy")).Run(null, default);
+
+        Assert.Contains(_directory.Root, synced);
+        Assert.Contains(_directory["new"], synced);
+        Assert.Contains(Path.Combine(_directory["new"], "newer"), synced);
+    }
+
+    [Fact]
     public async Task A_backup_ends_with_any_frame_that_is_asked_for_and_can_be_gone_on_from()
     {
         var frames = await ToolsJournal.WriteAsync(Journal, snapshots: true);
