@@ -7,7 +7,9 @@ internal static class Figures
 {
     internal static void Note(string text) => Console.WriteLine($"# {text}");
 
-    internal static void Print(string name, double value, string unit)
+    internal static void Print(string name, double value, string unit) => Console.WriteLine(Line(name, value, unit));
+
+    internal static string Line(string name, double value, string unit)
     {
         string format = Math.Abs(value) switch
         {
@@ -16,7 +18,7 @@ internal static class Figures
             >= 0.1 => "F2",
             _ => "G3",
         };
-        Console.WriteLine($"{name} {value.ToString(format, CultureInfo.InvariantCulture)} {unit}");
+        return $"{name} {value.ToString(format, CultureInfo.InvariantCulture)} {unit}";
     }
 
     /// <summary>The middle of some measurements: one disturbed by a neighbour on the machine does not count.</summary>

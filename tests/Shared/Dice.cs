@@ -1,4 +1,4 @@
-namespace Engine.Tests.Crash;
+namespace Engine.Tests;
 
 /// <summary>Seeded chance (SplitMix64): equal seeds give equal plans on every machine and runtime.</summary>
 internal struct Dice(ulong seed)

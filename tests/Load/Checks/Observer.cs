@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using Engine.Tests.Load.Targets;
+
+namespace Engine.Tests.Load.Checks;
+
+/// <summary>Looks at an engine all the while it is under load: reads its journal on, asks for its queue, and measures
+/// its memory.</summary>
+internal sealed class Observer : IAsyncDisposable
+{
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Reading takes time from the engine's processors: at most one part in so many.</summary>
+    private const int ReadingShare = 5;
+
+    private readonly Target _target;
+    private readonly JournalAudit _audit;
+    private readonly Findings _findings;
+    private readonly CancellationTokenSource _stop = new();
+    private TaskCompletionSource? _idle;
+    private Task _watching = Task.CompletedTask;
+    private bool _isDisposed;
+
+    private readonly Func<bool> _mayEnd;
+
+    /// <param name="target">Whom to look at.</param>
+    /// <param name="audit">Told what is in its journal.</param>
+    /// <param name="findings">Told what is wrong.</param>
+    /// <param name="mayEnd">Whether somebody ends it.</param>
+    internal Observer(Target target, JournalAudit audit, Findings findings, Func<bool> mayEnd) =>
+        (_target, _audit, _findings, _mayEnd) = (target, audit, findings, mayEnd);
+
+    /// <summary>How often it looked.</summary>
+    internal long Looks { get; private set; }
+
+    internal long MemoryPeak { get; private set; }
+
+    /// <summary>Begins; once for each life of the engine.</summary>
+    internal void Start() => _watching = Task.Run(WatchAsync);
+
+    /// <summary>Completes when nothing waits for a worker any more and none is at work, or when the engine is gone:
+    /// false then.</summary>
+    internal async Task<bool> UntilIdleAsync()
+    {
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _idle, asked);
+        return await Task.WhenAny(asked.Task, _watching) == asked.Task;
+    }
+
+    /// <summary>Reads on to the end of the journal.</summary>
+    internal async Task ReadOnAsync()
+    {
+        if (_target.HasJournal)
+        {
+            await foreach (var frame in _target.ReadJournalAsync(_audit.Sequence + 1))
+            {
+                _audit.Fold(frame);
+            }
+        }
+    }
+
+    /// <summary>Looks no more; may be called again.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_isDisposed)
+        {
+            _isDisposed = true;
+            await _stop.CancelAsync();
+            await _watching;
+            _stop.Dispose();
+        }
+    }
+
+    private async Task WatchAsync()
+    {
+        using var timer = new PeriodicTimer(Pace);
+        long readAt = Stopwatch.GetTimestamp();
+        var pause = TimeSpan.Zero;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                // Only who asked before this look learns from it: what was accepted since may have come after it.
+                var asked = Volatile.Read(ref _idle);
+                MemoryPeak = Math.Max(MemoryPeak, _target.MemoryBytes);
+                var queue = await _target.QueueAsync();
+                _findings.Unless(
+                    queue.Queued <= queue.Cap, "A1", $"{queue.Queued} jobs are queued, {queue.Cap} may be");
+                Looks++;
+                bool isIdle = queue.Queued == 0 && queue.Running == 0;
+                if (Stopwatch.GetElapsedTime(readAt) >= pause || (isIdle && asked is not null))
+                {
+                    long began = Stopwatch.GetTimestamp();
+                    await ReadOnAsync();
+                    readAt = Stopwatch.GetTimestamp();
+                    pause = ReadingShare * Stopwatch.GetElapsedTime(began, readAt);
+                    isIdle &= !_target.HasJournal || _audit.IsIdle;
+                }
+                else
+                {
+                    isIdle = false;
+                }
+
+                if (isIdle && asked is not null)
+                {
+                    Interlocked.CompareExchange(ref _idle, null, asked);
+                    asked.SetResult();
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Disposed.
+        }
+        catch (NoAnswerException gone)
+        {
+            // Whoever ended it reads the rest.
+            _findings.Unless(_mayEnd() || _stop.IsCancellationRequested, "V1", $"the engine is gone: {gone.Message}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using Engine.Tests.Load.Checks;
+using Engine.Tests.Load.Work;
+using Xunit.Abstractions;
+
+namespace Engine.Tests.Load;
+
+/// <summary>Callers who wait for their answers and do everything that users do: submit, send again, look, confirm,
+/// cancel, watch. Few users, so that every limit is met.</summary>
+public sealed class ClosedLoadTests(ITestOutputHelper output)
+{
+    private const int Callers = 32;
+
+    private static readonly Limits Tight = new() { GlobalCap = 100, Runs = 12, Daily = 20 };
+
+    [Theory]
+    [InlineData("memory", 20_000)]
+    [InlineData("faster", 6_000)]
+    public async Task A1_A3_A5_under_a_crowd_in_process_every_limit_is_met_and_none_is_broken(
+        string journal, int operations)
+    {
+        var plan = new LoadPlan { IsStored = journal == "faster", Limits = Tight, Users = 10, Streams = 8 };
+        await using var session = await LoadSession.StartAsync(plan);
+
+        var recorder = await session.ClosedAsync(Callers, operations);
+        await session.DrainAsync();
+        await session.SettleAsync();
+        await session.RestartAsync(kill: false);
+        await session.DrainAsync();
+        int resent = await session.SettleAsync(resend: true);
+
+        session.AssertClean(output, $"closed_inprocess_{journal}", recorder);
+        Assert.Equal(operations, recorder.All.Count);
+        Assert.InRange(resent, 50, int.MaxValue);
+        AssertMet(session, Tight);
+        AssertDone(session, "queued", "scheduled", "confirmed", "cancelled", "sent_twice", "streams_to_the_end",
+            "refused_system-busy");
+    }
+
+    [Fact]
+    public async Task F1_D1_a_host_killed_under_a_crowd_has_everything_that_it_acknowledged()
+    {
+        const int Operations = 3_000;
+        var plan = new LoadPlan { Target = TargetKind.Http, IsStored = true, Limits = Tight, Users = 10, Streams = 8 };
+        await using var session = await LoadSession.StartAsync(plan);
+
+        // The half of it is done when the host dies; the other half finds nobody there, or its successor.
+        using var stop = new CancellationTokenSource();
+        var halfDone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var driven = session.ClosedAsync(Callers, Operations, OperateAsync, stop.Token);
+        await Task.WhenAny(halfDone.Task, driven);
+        var killed = session.EndAsync(kill: true);
+        await stop.CancelAsync();
+        await killed;
+        var before = await driven;
+        await session.StartAgainAsync();
+        var after = await session.ClosedAsync(Callers, Operations / 2);
+        await session.DrainAsync();
+        int resent = await session.SettleAsync(resend: true);
+
+        session.AssertClean(output, "closed_http_killed", after);
+        Assert.InRange(before.All.Count, (Operations / 2) - Callers, Operations);
+        Assert.Equal(Operations / 2, after.All.Count);
+        Assert.InRange(resent, 50, int.MaxValue);
+        AssertMet(session, Tight);
+        AssertDone(session, "queued", "scheduled", "confirmed", "cancelled", "sent_twice", "streams_to_the_end",
+            "not_answered");
+
+        async ValueTask<Driving.Operation> OperateAsync(long number)
+        {
+            if (number == Operations / 2)
+            {
+                halfDone.SetResult();
+            }
+
+            return await session.Traffic.AnyAsync(number);
+        }
+    }
+
+    // A limit that is never met would hold whatever the engine did.
+    private static void AssertMet(LoadSession session, Limits limits)
+    {
+        Assert.Equal(limits.GlobalCap, session.Audit.Peak(JournalAudit.QueuedCount));
+        Assert.Equal(limits.Runs, session.Audit.Peak(JournalAudit.RunningCount));
+        Assert.Equal(limits.TierOf(Limits.Scale).UserSlots, session.Audit.Peak(JournalAudit.UserCount));
+        Assert.Equal(limits.TierOf(Limits.Scale).ProjectSlots, session.Audit.Peak(JournalAudit.ProjectCount));
+        Assert.Equal(limits.Gpus, session.Audit.Peak(JournalAudit.ResourceCount));
+    }
+
+    private static void AssertDone(LoadSession session, params string[] corners) =>
+        Assert.Equal(corners, corners.Where(session.Ledger.Answers.ContainsKey));
+}

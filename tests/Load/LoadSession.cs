@@ -1,0 +1,209 @@
+using System.Diagnostics;
+using System.Globalization;
+using Engine.Storage;
+using Engine.Tests.Load.Checks;
+using Engine.Tests.Load.Driving;
+using Engine.Tests.Load.Targets;
+using Engine.Tests.Load.Work;
+
+namespace Engine.Tests.Load;
+
+/// <summary>An engine under load, and everything that is known of it from the outside.</summary>
+internal sealed class LoadSession : IAsyncDisposable
+{
+    /// <summary>How long work that was accepted may take to be done when nothing new comes: a guard, and no
+    /// figure.</summary>
+    private static readonly TimeSpan DrainGuard = TimeSpan.FromMinutes(3);
+
+    private readonly string? _directory;
+    private Observer _observer;
+
+    private LoadSession(LoadPlan plan, Workload workload, Target target, string? directory)
+    {
+        (Plan, Target, _directory) = (plan, target, directory);
+        Audit = new JournalAudit(plan.Limits, Findings);
+        Traffic = new Traffic(target, workload, Ledger, Findings, plan.Seed);
+        _observer = new Observer(target, Audit, Findings, () => Traffic.MayEnd);
+        _observer.Start();
+    }
+
+    internal LoadPlan Plan { get; }
+
+    internal Target Target { get; }
+
+    internal Findings Findings { get; } = new();
+
+    internal Ledger Ledger { get; } = new();
+
+    internal JournalAudit Audit { get; }
+
+    internal Traffic Traffic { get; }
+
+    /// <summary>The most memory that the engine's process was seen to take.</summary>
+    internal long MemoryPeak { get; private set; }
+
+    /// <summary>How often the queue was looked at meanwhile.</summary>
+    internal long Looks { get; private set; }
+
+    /// <summary>How long the engine took from its end until it served again.</summary>
+    internal TimeSpan RestartTime { get; private set; }
+
+    /// <summary>Starts what is to be loaded.</summary>
+    /// <param name="plan">What.</param>
+    /// <param name="wrap">Comes between an engine in this process and its journal.</param>
+    internal static async Task<LoadSession> StartAsync(LoadPlan plan, Func<IJournal, IJournal>? wrap = null)
+    {
+        string? directory = null;
+        if (plan.Url is null && (plan.IsStored || plan.Target == TargetKind.Http))
+        {
+            directory = plan.Directory is null
+                ? Directory.CreateTempSubdirectory("engine-load-").FullName
+                : Directory.CreateDirectory(Path.Combine(plan.Directory, $"load-{Environment.ProcessId}")).FullName;
+        }
+
+        // The users of another run may have used up their allowances, and own their projects.
+        string users = plan.Url is null
+            ? "user"
+            : string.Create(CultureInfo.InvariantCulture, $"load-{Environment.ProcessId}-{Stopwatch.GetTimestamp():x}");
+        var workload = new Workload(plan.Limits, plan.Seed, plan.Users, plan.Padding, plan.Url is not null, users);
+        Target target = plan switch
+        {
+            { Url: { } url } => HttpTarget.Existing(workload, url),
+            { Target: TargetKind.Http } => await HttpTarget.StartAsync(
+                workload, directory!, plan.IsStored, plan.HeapLimitMiB),
+            _ => await InProcessTarget.StartAsync(
+                workload, plan.IsStored ? Path.Combine(directory!, "journal") : null, wrap),
+        };
+        return new LoadSession(plan, workload, target, directory);
+    }
+
+    /// <summary>Loads it by callers who wait for their answers.</summary>
+    internal Task<Recorder> ClosedAsync(
+        int callers,
+        long count,
+        Func<long, ValueTask<Operation>>? operation = null,
+        CancellationToken stop = default) =>
+        Task.Run(() => WithStreamsAsync(() => ClosedLoop.RunAsync(
+            callers, count, operation ?? Traffic.AnyAsync, TimeProvider.System, stop)));
+
+    /// <summary>Loads it by callers who come when they come.</summary>
+    internal Task<Recorder> OpenAsync(
+        IEnumerable<TimeSpan> arrivals,
+        int places,
+        Func<long, ValueTask<Operation>>? operation = null,
+        CancellationToken stop = default) =>
+        Task.Run(() => WithStreamsAsync(() => OpenLoop.RunAsync(
+            arrivals, places, operation ?? Traffic.AnyAsync, TimeProvider.System, stop)));
+
+    /// <summary>Waits until what was accepted is done, as far as it can be today.</summary>
+    internal async Task DrainAsync()
+    {
+        try
+        {
+            if (!await _observer.UntilIdleAsync().WaitAsync(DrainGuard))
+            {
+                throw new NoAnswerException("The engine is gone: what it accepted is not done.");
+            }
+        }
+        catch (TimeoutException)
+        {
+            Findings.Unless(
+                false, "V2", $"after {DrainGuard} {Audit.Queued} jobs are still queued and {Audit.Running} running");
+        }
+    }
+
+    /// <summary>Ends the engine and starts it again on what it stored.</summary>
+    internal async Task RestartAsync(bool kill)
+    {
+        await EndAsync(kill);
+        await StartAgainAsync();
+    }
+
+    /// <summary>Ends the engine. What answers it gave is in its journal from here on, or lost.</summary>
+    internal async Task EndAsync(bool kill)
+    {
+        // Those who are under way may get no answer.
+        Traffic.MayEnd = true;
+        var ending = Target.EndAsync(kill);
+        await StopLookingAsync();
+        await ending;
+    }
+
+    internal async Task StartAgainAsync()
+    {
+        long began = Stopwatch.GetTimestamp();
+        await Target.StartAgainAsync();
+        RestartTime = Stopwatch.GetElapsedTime(began);
+        Traffic.MayEnd = false;
+        _observer = new Observer(Target, Audit, Findings, () => Traffic.MayEnd);
+        _observer.Start();
+    }
+
+    /// <summary>Holds everything that was answered against the journal and against what the engine says now. Nothing is
+    /// under way.</summary>
+    /// <returns>How many submissions were sent once more.</returns>
+    internal async Task<int> SettleAsync(bool resend = false)
+    {
+        await StopLookingAsync();
+        await _observer.ReadOnAsync();
+        var settlement = new Settlement(this);
+        await settlement.RunAsync();
+        int resent = resend ? await settlement.ResendAsync() : 0;
+        Findings.Unless(
+            Plan.MaxMemoryMiB == 0 || MemoryPeak <= Plan.MaxMemoryMiB * 1024L * 1024L,
+            "F21", $"the engine took {MemoryPeak / 1024 / 1024} MiB of memory, {Plan.MaxMemoryMiB} may be");
+        _observer = new Observer(Target, Audit, Findings, () => Traffic.MayEnd);
+        _observer.Start();
+        return resent;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopLookingAsync();
+        await Target.DisposeAsync();
+        if (_directory is not null)
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+    }
+
+    private async Task StopLookingAsync()
+    {
+        await _observer.DisposeAsync();
+        MemoryPeak = Math.Max(MemoryPeak, _observer.MemoryPeak);
+        Looks += _observer.Looks;
+    }
+
+    private async Task<Recorder> WithStreamsAsync(Func<Task<Recorder>> driveAsync)
+    {
+        using var stop = new CancellationTokenSource();
+        var held = Task.WhenAll(Enumerable.Range(0, Plan.Streams)
+            .Select(number => Task.Run(() => HoldStreamsAsync(number, stop.Token)))
+            .ToList());
+        var recorder = await driveAsync();
+        await stop.CancelAsync();
+        await held;
+        return recorder;
+    }
+
+    private async Task HoldStreamsAsync(int number, CancellationToken stop)
+    {
+        var dice = Dice.For(Plan.Seed, 0x57_0000 + (ulong)number);
+        try
+        {
+            await Ledger.FirstAsync(stop);
+            while (!stop.IsCancellationRequested && await Traffic.WatchAsync(Ledger.AnyRecent(ref dice)!, stop))
+            {
+                Ledger.Count("streams_opened");
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Nothing was accepted at all.
+        }
+        catch (NoAnswerException)
+        {
+            // The engine has ended: so do its streams.
+        }
+    }
+}

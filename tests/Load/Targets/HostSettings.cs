@@ -1,0 +1,45 @@
+using System.Globalization;
+using Engine.Tests.Load.Work;
+
+namespace Engine.Tests.Load.Targets;
+
+/// <summary>The limits as a host's settings.</summary>
+internal static class HostSettings
+{
+    /// <summary>Streams that one user may have open.</summary>
+    internal const int StreamsPerUser = 20;
+
+    internal static IEnumerable<(string Key, string Value)> For(Limits limits, bool isStored)
+    {
+        yield return ("DataDirectory", "data");
+        yield return ("Journal", isStored ? "Faster" : "Memory");
+        yield return ("JournalSegmentBytes", Number(16 * 1024 * 1024));
+
+        // The whole journal is read at the end.
+        yield return ("Snapshots:JournalBytes", "0");
+        yield return ("GlobalCap", Number(limits.GlobalCap));
+        yield return ("MaxConcurrentRuns", Number(limits.Runs));
+        yield return ("MaxDaysAhead", Number(limits.DaysAhead));
+        yield return ("RetentionCount", Number(limits.Retention));
+        yield return ("InboxCapacity", Number(limits.Inbox));
+        yield return ($"Resources:{Workload.Gpu}", Number(limits.Gpus));
+        yield return ("Rehearsal:StageDuration", limits.Hold.ToString("c", CultureInfo.InvariantCulture));
+        yield return ("MaxStreamsPerUser", Number(StreamsPerUser));
+        foreach (string type in new[] { Workload.Quick, Workload.Steps, Workload.Heavy })
+        {
+            yield return ($"JobTypes:{type}:Handler", "Rehearsal");
+        }
+
+        yield return ($"JobTypes:{Workload.Heavy}:Resources:0", Workload.Gpu);
+        foreach (var tier in limits.Tiers)
+        {
+            yield return ($"Tiers:{tier.Name}:UserSlots", Number(tier.UserSlots));
+            yield return ($"Tiers:{tier.Name}:ProjectSlots", Number(tier.ProjectSlots));
+            yield return ($"Tiers:{tier.Name}:DailyLimit", Number(tier.DailyLimit));
+            yield return ($"Tiers:{tier.Name}:IterationDepth", Number(tier.IterationDepth));
+            yield return ($"Tiers:{tier.Name}:Boost", Number(tier.Boost));
+        }
+    }
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+}
