@@ -149,11 +149,15 @@ internal static class JournalScripts
         return {'OK'}
         """);
 
-    /// <summary>ARGV: epoch, nonce, the draft's token, the place. Empties a place and begins to write there; not one that
-    /// holds a snapshot, as it does when this arrives, once more, after the draft was finished.</summary>
+    /// <summary>ARGV: epoch, nonce, the draft's token, the place. Empties a place and begins to write there, once: a copy
+    /// that arrives later finds its draft begun, or the place taken by what became of it.</summary>
     internal static RedisScript BeginSnapshot { get; } = new("begin-snapshot", Fence + """
-        for _, taken in ipairs(redis.call('HMGET', KEYS[1], 'snapshot', 'previous')) do
-            if taken and string.sub(taken, 1, #ARGV[4] + 1) == ARGV[4] .. ' ' then
+        local meta = redis.call('HMGET', KEYS[1], 'draft', 'snapshot', 'previous')
+        if meta[1] == ARGV[3] then
+            return {'OK'}
+        end
+        for i = 2, 3 do
+            if meta[i] and string.sub(meta[i], 1, #ARGV[4] + 1) == ARGV[4] .. ' ' then
                 return {'CHANGED'}
             end
         end

@@ -39,6 +39,26 @@ public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<Redis
         Assert.Equal((1, "state 1"), Show(await journal.LoadSnapshotAsync()));
     }
 
+    [RedisFact]
+    public async Task F11_A_snapshots_beginning_that_arrives_again_before_its_end_empties_nothing()
+    {
+        await using var journal = Open();
+        var ownership = await WriteAsync(journal);
+        using var connection = await new StackExchangeConnector(
+            redis.Server.Address, RedisJournals.Patience, TimeProvider.System).ConnectAsync();
+        string[] keys = new JournalKeys(_name).MetaAndSnapshot(0);
+        byte[][] head =
+        [
+            RedisText.Of(ownership.Epoch), RedisText.Of(ownership.Nonce.ToString("N")), "token"u8.ToArray(),
+        ];
+
+        await connection.EvaluateAsync(JournalScripts.BeginSnapshot, keys, [.. head, RedisText.Of(0)]);
+        await connection.EvaluateAsync(JournalScripts.PutSnapshotPart, keys, [.. head, RedisText.Of(0), "x"u8.ToArray()]);
+        await connection.EvaluateAsync(JournalScripts.BeginSnapshot, keys, [.. head, RedisText.Of(0)]);
+
+        Assert.Equal("x", await redis.Server.QueryAsync("HGET", keys[1], "0"));
+    }
+
     /// <summary>The one that is whole stays until there are two newer ones that are.</summary>
     [RedisFact]
     public async Task F8_A_bad_snapshot_does_not_push_a_whole_one_out()

@@ -184,6 +184,11 @@ internal static class ScriptModel
 
     private static string[] BeginSnapshot(RedisData data, string[] keys, string[] arguments)
     {
+        if (data.Get(keys[0], "draft") == arguments[2])
+        {
+            return Done;
+        }
+
         if (Holds("snapshot") || Holds("previous"))
         {
             return Changed;
