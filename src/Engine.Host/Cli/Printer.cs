@@ -38,10 +38,21 @@ internal sealed class Printer
     internal bool HasRoom => _waiting.Count < Plenty;
 
     /// <summary>Says a line on standard output.</summary>
-    internal void Say(string line) => Do(() => _output.WriteLine(line));
+    internal void Say(string line) => Do(() => _output.WriteLine(Printable(line)));
 
     /// <summary>Says a line on standard error.</summary>
-    internal void Complain(string line) => Post(() => Tell(line));
+    internal void Complain(string line) => Post(() => Tell(Printable(line)));
+
+    /// <summary>A text without what would steer a terminal: lines quote files, and files are other people's.</summary>
+    internal static string Printable(string text) => !text.Any(IsControl)
+        ? text
+        : string.Create(text.Length, text, static (printable, text) =>
+        {
+            for (int i = 0; i < text.Length; i++)
+            {
+                printable[i] = IsControl(text[i]) ? '\ufffd' : text[i];
+            }
+        });
 
     /// <summary>Does something to standard output, in turn; nothing when that has failed before.</summary>
     internal void Do(Action write) => Post(() =>
@@ -110,6 +121,8 @@ internal sealed class Printer
 
     /// <summary>In the words of the system, without a full stop.</summary>
     internal static string ReasonOf(Exception e) => e.GetBaseException().Message.TrimEnd('.');
+
+    private static bool IsControl(char c) => char.IsControl(c) && c is not ('\n' or '\t');
 
     private static string WithoutOutput(Exception reason) =>
         $"Standard output cannot be written: {ReasonOf(reason)}. What runs goes on; no more of it is shown.";

@@ -28,7 +28,8 @@ internal static class JobTypeKeys
             "How often a job may lose its worker and be queued again; one more and it fails.",
             (s, names, value) => Change(s, names, type => type with { MaxLostRuns = value })) with { Reloads = true },
         Setting.Text("JobTypes:*:Resources:#", null, 128,
-            "Resources that each run of the type holds while it works; each must have a capacity under `Resources`.",
+            "Resources that each run of the type holds while it works, up to 16; each must have a capacity under "
+            + "`Resources`.",
             (s, names, value) => Change(s, names, type => type with { Resources = [.. type.Resources, value] })),
         Setting.Duration("Rehearsal:StageDuration", TimeSpan.FromSeconds(2), TimeSpan.Zero, TimeSpan.FromHours(1),
             "How long a rehearsal stays in each stage.",

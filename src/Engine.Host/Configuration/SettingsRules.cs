@@ -87,6 +87,12 @@ internal static class SettingsRules
                     + "move through stages; found 'Build'.");
             }
 
+            if (type.Type.Resources.Count > 16)
+            {
+                problems.Add(
+                    $"Engine:JobTypes:{name}:Resources: must be at most 16; found {type.Type.Resources.Count}.");
+            }
+
             foreach (string resource in type.Type.Resources.Where(r => !settings.Engine.Resources.ContainsKey(r)))
             {
                 problems.Add(

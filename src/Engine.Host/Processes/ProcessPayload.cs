@@ -10,6 +10,7 @@ internal sealed record ProcessPayload
     internal const int MaxVariables = 100;
     internal const int MaxInputs = 1_000;
     internal const int MaxTextLength = 32_768;
+    internal const string NoUnicode = "must be valid Unicode; found half a surrogate pair";
 
     /// <summary>The fields, in the order in which they are documented.</summary>
     internal static IReadOnlyList<string> Fields { get; } = ["program", "arguments", "environment", "input_files"];
@@ -59,6 +60,12 @@ internal sealed record ProcessPayload
         catch (FieldException e)
         {
             error = e.Error;
+            return false;
+        }
+        catch (InvalidOperationException)
+        {
+            // What the parser lets pass and no string can hold, in the name of a field.
+            error = new FieldError("payload", NoUnicode);
             return false;
         }
     }
@@ -122,7 +129,7 @@ internal sealed record ProcessPayload
         }
         catch (InvalidOperationException)
         {
-            throw new FieldException(field, "must be valid Unicode; found half a surrogate pair");
+            throw new FieldException(field, NoUnicode);
         }
 
         Require(allowEmpty || text.Length > 0, field, "must not be empty");

@@ -26,8 +26,20 @@ internal sealed record RehearsalPlan(int Iterations, string? FailAt, string? Err
             return true;
         }
 
-        using var document = JsonDocument.Parse(payload);
+        using var document = Parse(payload);
+        if (document is null)
+        {
+            problem = "payload: must be JSON";
+            return false;
+        }
+
         var root = document.RootElement;
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            problem = "payload: must be a JSON object";
+            return false;
+        }
+
         int iterations = 1;
         if (root.TryGetProperty("iterations", out var number)
             && (number.ValueKind != JsonValueKind.Number
@@ -50,6 +62,18 @@ internal sealed record RehearsalPlan(int Iterations, string? FailAt, string? Err
         bool retryable = root.TryGetProperty("retryable", out var flag) && flag.ValueKind == JsonValueKind.True;
         plan = new RehearsalPlan(iterations, failAt, TextIn(root, "error"), retryable);
         return true;
+    }
+
+    private static JsonDocument? Parse(ReadOnlyMemory<byte> payload)
+    {
+        try
+        {
+            return JsonDocument.Parse(payload);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     private static string? TextIn(JsonElement root, string name) =>

@@ -70,6 +70,11 @@ internal sealed record JobLine
             error = e.Error;
             return false;
         }
+        catch (InvalidOperationException)
+        {
+            error = new FieldError("line", ProcessPayload.NoUnicode);
+            return false;
+        }
     }
 
     private static JobLine Read(JsonElement json, IReadOnlyDictionary<string, bool> types)
@@ -132,7 +137,7 @@ internal sealed record JobLine
         using var document = JsonDocument.Parse(buffer.WrittenMemory, ProcessPayload.JsonOptions);
         return ProcessPayload.TryRead(document.RootElement, out program, out error)
             ? program
-            : throw new FieldException(error.Field, error.Message);
+            : throw new FieldException(error.Field == "payload" ? "line" : error.Field, error.Message);
     }
 
     private static ReadOnlyMemory<byte> ReadPayload(JsonElement json, string type)

@@ -128,7 +128,7 @@ internal sealed class LiveRunDisplay(Printer printer, TimeProvider time) : RunDi
     {
         lock (_lock)
         {
-            _recent.Enqueue($"{Elapsed()}  {text}");
+            _recent.Enqueue($"{Elapsed()}  {Printer.Printable(text)}");
             if (_recent.Count > MaxRecent)
             {
                 _recent.Dequeue();

@@ -77,6 +77,16 @@ internal sealed class EngineCore
         }
     }
 
+    /// <summary>How long a job of a tier may wait at a place. Whoever guesses may be somebody else's: without one of
+    /// the known confidences a guess could be neither kept nor shown.</summary>
+    internal WaitEstimate EstimateOf(Tier tier, long position)
+    {
+        var estimate = Estimator.Estimate(tier, position, Settings.Workers);
+        return estimate.Confidence is EstimateConfidence.Low or EstimateConfidence.Medium
+            ? estimate
+            : estimate with { Confidence = EstimateConfidence.Low };
+    }
+
     /// <summary>Makes a decision a fact. Returns the job it is about, if it is about one.</summary>
     internal Job? Emit(in JobEvent e)
     {

@@ -1,3 +1,4 @@
+using Engine.Runtime;
 using Microsoft.Extensions.Options;
 
 namespace Engine.Hosting;
@@ -93,6 +94,12 @@ internal static class OptionsRules
                 Number(path + nameof(type.MaxRetries), type.MaxRetries, 0, 100);
                 Span(path + nameof(type.RetryDelay), type.RetryDelay, TimeSpan.Zero, Days(1));
                 Number(path + nameof(type.MaxLostRuns), type.MaxLostRuns, 0, 100);
+                if (type.Resources.Count > RequestRules.MaxResources)
+                {
+                    failures.Add($"{path}{nameof(type.Resources)} has up to {RequestRules.MaxResources} entries, "
+                        + $"not {type.Resources.Count}.");
+                }
+
                 foreach (string resource in type.Resources.Where(name => !options.Resources.ContainsKey(name)))
                 {
                     failures.Add($"{path}{nameof(type.Resources)} names '{resource}', which is none of Resources.");

@@ -29,7 +29,8 @@ public sealed record JobRequest
     /// The engine keeps this memory: the caller does not change it.</summary>
     public ReadOnlyMemory<byte> Payload { get; init; }
 
-    /// <summary>Named resources beyond those of the type; one slot of each is held while the job runs.</summary>
+    /// <summary>Named resources beyond those of the type, up to 16; one slot of each is held while the job
+    /// runs.</summary>
     public IReadOnlyList<string> Resources { get; init; } = [];
 
     /// <summary>Makes the submission repeatable: for 24 hours the same key of the same user gives the same job and

@@ -22,7 +22,7 @@ public sealed record JobType
     /// it fails. Counted apart from retries. Default 3.</summary>
     public int MaxLostRuns { get; init; } = 3;
 
-    /// <summary>Named resources a run holds while it works, one slot of each. Default none.</summary>
+    /// <summary>Named resources a run holds while it works, one slot of each; up to 16. Default none.</summary>
     public IReadOnlyList<string> Resources { get; init; } = [];
 }
 

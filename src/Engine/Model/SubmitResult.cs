@@ -31,7 +31,8 @@ public readonly record struct SubmitResult
     /// <summary>Not before when, when scheduled: the first day with room, plus the job's jitter.</summary>
     public DateTimeOffset? ScheduledFor { get; init; }
 
-    /// <summary>The user's counters after this submission.</summary>
+    /// <summary>The user's counters after this submission; default when it was refused for something in the request, or
+    /// because the engine stops.</summary>
     public UsageCounters Usage { get; init; }
 
     /// <summary>Why not, when refused.</summary>

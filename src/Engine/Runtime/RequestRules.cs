@@ -9,7 +9,10 @@ namespace Engine.Runtime;
 /// <summary>What can be said about a request without knowing any state.</summary>
 internal static class RequestRules
 {
-    private const int MaxResources = 16;
+    /// <summary>Named resources that a request, or a job type, may have. All names of a job lie in one frame.</summary>
+    internal const int MaxResources = 16;
+
+
     private const int MaxMessageLength = 500;
     private const int MaxErrorLength = 2000;
     private const int MaxDebugIdLength = 128;

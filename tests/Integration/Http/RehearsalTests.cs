@@ -55,6 +55,20 @@ public class RehearsalTests
         Assert.StartsWith(field + ":", (await client.JobAsync(id)).Text("error_message"), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("[1]", "payload: must be a JSON object")]
+    [InlineData("7", "payload: must be a JSON object")]
+    [InlineData("goal", "payload: must be JSON")]
+    public async Task A_payload_that_is_no_object_is_told_in_a_sentence(string payload, string error)
+    {
+        await using var server = await StartAsync();
+        var submitted = await server.Engine.SubmitAsync(
+            new JobRequest { Type = "build", UserId = "u1", Payload = System.Text.Encoding.UTF8.GetBytes(payload) });
+        await JobTests.UntilAsync(server, submitted.JobId.ToString(), JobState.Failed);
+
+        Assert.Equal(error, (await server.Engine.GetAsync(submitted.JobId))!.Error);
+    }
+
     [Fact]
     public async Task A_retryable_failure_is_tried_again_as_the_type_says()
     {

@@ -37,6 +37,11 @@ public sealed class HostileFileTests : IDisposable
         { """{"user":"","program":"true"}""", "user" },
         { """{"user":"   ","program":"true"}""", "user" },
         { """{"user":"\ud800","program":"true"}""", "user" },
+        { """{"user":"ada","program":"true","\ud800":1}""", "line" },
+        { """{"user":"ada","program":"true","environment":{"\udc00":"1"}}""", "line" },
+        { """{"user":"ada","program":"true","arguments":["\ud800"]}""", "line" },
+        { """{"user":"ada","payload":{"program":"true","\ud800":1}}""", "line" },
+        { """{"user":"ada","payload":{"program":"true","arguments":["\ud800"]}}""", "payload.arguments[0]" },
         { $$"""{"user":"{{new string('x', 129)}}","program":"true"}""", "user" },
         { """{"user":"ada"}""", "program" },
         { """{"user":"ada","program":["true"]}""", "program" },
@@ -135,6 +140,15 @@ public sealed class HostileFileTests : IDisposable
         Assert.Equal(3, result.Code);
         Assert.StartsWith("file.jsonl:1: refused: ", Assert.Single(result.Problems), StringComparison.Ordinal);
         Assert.Equal([1, 1, 0, 0, 0], result.Totals);
+    }
+
+    [Fact]
+    public async Task What_a_line_holds_does_not_steer_the_terminal()
+    {
+        var result = await _harness.RunAsync("""{"user":"ada","program":"true","\u001b[2J\u0007":1}""" + "\n" + Good);
+
+        Assert.Equal(2, result.Code);
+        Assert.StartsWith("file.jsonl:1: field '\ufffd[2J\ufffd' is not known", Assert.Single(result.Problems), StringComparison.Ordinal);
     }
 
     [Fact]

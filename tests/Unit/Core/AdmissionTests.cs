@@ -69,7 +69,8 @@ public sealed class AdmissionTests
         Assert.Equal(SubmitOutcome.Scheduled, (await engine.SubmitAsync(type: "build")).Outcome);
         var paid = await engine.SubmitAsync("v", "cto_scale", type: "build");
         Assert.Equal((SubmitOutcome.Queued, 1L, 199), (paid.Outcome, paid.Position, paid.Usage.JobsRemaining));
-        Assert.Equal(SubmitOutcome.Refused, (await engine.SubmitAsync("w", type: "build")).Outcome);
+        var refused = await engine.SubmitAsync("w", type: "build");
+        Assert.Equal((SubmitOutcome.Refused, 0, 5), (refused.Outcome, refused.Usage.JobsUsed, refused.Usage.JobsRemaining));
     }
 
     [Fact]

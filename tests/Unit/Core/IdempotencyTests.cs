@@ -1,3 +1,6 @@
+using Engine.Estimation;
+using Engine.Storage;
+
 namespace Engine.Tests.Core;
 
 /// <summary>Submissions that may be repeated: a key per user, kept with the effect (F19, W5).</summary>
@@ -26,6 +29,24 @@ public sealed class IdempotencyTests
         Assert.Equal(first with { Repeated = true }, second);
         Assert.Equal(1, (await engine.Engine.GetUsageAsync("u", "bootstrapper")).JobsUsed);
         Assert.Single((await engine.Engine.ListAsync(new JobQuery { UserId = "u" })).Jobs);
+    }
+
+    [Fact]
+    public async Task An_estimator_that_says_nothing_of_its_confidence_does_not_spoil_the_journal()
+    {
+        var journal = new MemoryJournal();
+        var options = new JobEngineOptions { Types = [new JobType { Name = "work" }] };
+        await using var first = new JobEngine(options, journal, new ManualTimeProvider(), new VagueEstimator());
+        await first.StartAsync();
+        var submitted = await first.SubmitAsync(Request);
+        await first.StopAsync();
+
+        await using var second = new JobEngine(options, journal, new ManualTimeProvider(), new VagueEstimator());
+        await second.StartAsync();
+
+        Assert.Equal(new WaitEstimate(7, 0, 0, EstimateConfidence.Low), submitted.Estimate);
+        Assert.Equal(submitted with { Repeated = true }, await second.SubmitAsync(Request));
+        Assert.Equal(submitted.Estimate, (await second.GetAsync(submitted.JobId))!.Estimate);
     }
 
     [Fact]
@@ -161,5 +182,14 @@ public sealed class IdempotencyTests
 
         Assert.Equal(id, first.JobId);
         Assert.Equal((RefusalReason.DuplicateId, "Id"), (second.Refusal!.Reason, second.Refusal.Field));
+    }
+
+    private sealed class VagueEstimator : IWaitEstimator
+    {
+        public void Record(Tier tier, TimeSpan duration)
+        {
+        }
+
+        public WaitEstimate Estimate(Tier tier, long position, int workers) => new() { Seconds = 7 };
     }
 }

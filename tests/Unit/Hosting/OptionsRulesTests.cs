@@ -99,6 +99,11 @@ public sealed class OptionsRulesTests
             ("FallbackTier", o => o.FallbackTier = "nobody"),
             ("Types", o => o.Types = [new JobType { Name = "a" }, new JobType { Name = "a" }]),
             ("Types", o => o.Types = [new JobType { Name = " " }]),
+            ("Types:a:Resources", o =>
+            {
+                o.Resources["gpu"] = 1;
+                o.Types = [new JobType { Name = "a", Resources = [.. Enumerable.Repeat("gpu", 17)] }];
+            }),
             ("Types:a:Resources", o => o.Types = [new JobType { Name = "a", Resources = ["tpu"] }]),
             ("Types:a:Pipeline:Stages", o => o.Types = [WithPipeline([])]),
             ("Types:a:Pipeline:Stages", o => o.Types = [WithPipeline([new("s", "S"), new("s", "S")])]),

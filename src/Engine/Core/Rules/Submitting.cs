@@ -124,7 +124,7 @@ internal static class Submitting
             if (state.Queued >= core.Settings.GlobalCap
                 && !(state.Queued == core.Settings.GlobalCap && Planted.Is(PlantedBug.CapOffByOne)))
             {
-                return RefuseFullQueue(core, tier);
+                return RefuseFullQueue(core, user, tier);
             }
 
             submitted.State = JobState.Queued;
@@ -318,9 +318,7 @@ internal static class Submitting
     {
         bool queued = job.State == JobState.Queued;
         long position = queued ? core.State.Positions.RankOf(job.Key) : 0;
-        WaitEstimate? estimate = queued
-            ? core.Estimator.Estimate(job.Tier.Policy, position, core.Settings.Workers)
-            : null;
+        WaitEstimate? estimate = queued ? core.EstimateOf(job.Tier.Policy, position) : null;
         var usage = Viewing.UsageOf(core, job.User, job.Tier.Policy, iterationsUsed: 0);
         if (submission.Key is { } key)
         {
@@ -372,7 +370,7 @@ internal static class Submitting
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static SubmitResult RefuseFullQueue(EngineCore core, Tier tier)
+    private static SubmitResult RefuseFullQueue(EngineCore core, UserAccount? user, Tier tier)
     {
         // The documented wait: until the excess and one more have been worked off by one worker (DA-25, 1.7).
         long excess = core.State.Queued - core.Settings.GlobalCap + 1;
@@ -387,6 +385,7 @@ internal static class Submitting
                 Limit = core.Settings.GlobalCap,
                 RetryAfter = TimeSpan.FromMinutes(minutes),
             },
+            Usage = Viewing.UsageOf(core, user, tier, iterationsUsed: 0),
         };
     }
 

@@ -40,7 +40,7 @@ internal static class Viewing
             Message = details?.Message ?? "",
             Payload = job.Payload,
             Position = position,
-            Estimate = queued ? core.Estimator.Estimate(job.Tier.Policy, position, core.Settings.Workers) : null,
+            Estimate = queued ? core.EstimateOf(job.Tier.Policy, position) : null,
             WaitingFor = WhyWaiting(core, job, forOperator),
             ScheduledFor = job.State == JobState.Scheduled ? job.DueAt.ToDateTimeOffset() : null,
             SubmittedAt = job.SubmittedAt.ToDateTimeOffset(),
@@ -179,7 +179,7 @@ internal static class Viewing
         entry.Counts[(int)JobState.Completed],
         entry.Counts[(int)JobState.Failed],
         entry.Counts[(int)JobState.Cancelled],
-        core.Estimator.Estimate(entry.Policy, NextPosition(core, entry.Policy), core.Settings.Workers));
+        core.EstimateOf(entry.Policy, NextPosition(core, entry.Policy)));
 
     /// <summary>The place that a job of a tier would take if it were submitted now.</summary>
     private static long NextPosition(EngineCore core, Tier tier)
