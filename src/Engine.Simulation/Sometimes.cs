@@ -15,6 +15,7 @@ internal enum Corner
     StoppedGracefully,
     EmbeddedJournalUsed,
     SnapshotTaken,
+    ChangedWhileCopied,
     StartedFromSnapshot,
     UnansweredButDone,
     UnansweredAndUndone,

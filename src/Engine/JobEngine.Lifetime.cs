@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Diagnostics;
 using Engine.Runtime;
 using Engine.Storage;
@@ -60,8 +61,8 @@ public sealed partial class JobEngine
         {
             int bytes = _options.SnapshotJournalBytes;
             var snapshotter = new Snapshotter(
-                _journal, ownership.Epoch, settings, progress, found, bytes, _time, Metrics, _logger);
-            _snapshots = new SnapshotThread(snapshotter, progress, _time, _logger);
+                _journal, ownership.Epoch, token => ImageAsync(loop, token), progress, found, bytes, _time, Metrics, _logger);
+            _snapshots = new SnapshotThread(snapshotter, progress, _logger);
             _snapshots.Start();
         }
 
@@ -142,6 +143,18 @@ public sealed partial class JobEngine
             await _journal.DisposeAsync().ConfigureAwait(false);
             Metrics.Dispose();
         }
+    }
+
+    // What it awaits comes back to the caller: an image is put together there, not on the loop.
+    private async ValueTask<StateImage> ImageAsync(CommandLoop loop, CancellationToken cancellationToken)
+    {
+        if (_stopped.Task.IsCompleted)
+        {
+            return loop.ImageAtEnd();
+        }
+
+        var taken = await SendAsync(new ImageOperation(), cancellationToken).ConfigureAwait(true);
+        return taken.ToImage();
     }
 
     private void Forgotten(List<JobId> ids)

@@ -72,7 +72,8 @@ public sealed class ZooTests(ITestOutputHelper output)
     {
         PlantedBug.AckBeforeSync or PlantedBug.FailedSyncAcknowledged or PlantedBug.TruncationOneFrameTooFar
             or PlantedBug.ReplaySkipsLastFrame or PlantedBug.RetryInSecondFrame or PlantedBug.CancelRequestNotJournaled
-            or PlantedBug.KeyForgottenAtRestart or PlantedBug.SnapshotMissesTable or PlantedBug.CapCountWrongAfterRestart => Preset.DiskHell,
+            or PlantedBug.KeyForgottenAtRestart or PlantedBug.SnapshotMissesTable
+            or PlantedBug.SnapshotCopiesLate or PlantedBug.CapCountWrongAfterRestart => Preset.DiskHell,
         PlantedBug.EpochNotChecked => Preset.RedisHell,
         PlantedBug.ClockGoesBack => Preset.ClockHell,
         PlantedBug.DoubleCountAtMidnight or PlantedBug.ReleasedADayEarly or PlantedBug.AllowanceKeptOnCancel =>

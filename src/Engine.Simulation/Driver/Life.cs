@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Diagnostics;
 using Engine.Estimation;
 using Engine.Runtime;
@@ -17,6 +18,9 @@ internal sealed class Life : IDisposable
     private const int MaxIdleWakes = 1000;
     private const int StepsAtOnce = 4;
 
+    // So few that the state changes between two of them.
+    private const int CopiedPerStep = 3;
+
     private readonly SimEngine _engine;
     private readonly BatchWriter _writer = new();
 #pragma warning disable CA2213 // A process that is killed closes nothing; the storage knows that it is gone.
@@ -31,6 +35,8 @@ internal sealed class Life : IDisposable
     private JournalProgress? _progress;
     private Snapshotter? _snapshotter;
     private bool _takesSnapshot;
+    private ImageOperation? _imageAsked;
+    private TaskCompletionSource<StateImage>? _imageWanted;
     private Task _snapshot = Task.CompletedTask;
     private bool _isPumpPlanned;
     private long _wakeVersion;
@@ -118,7 +124,7 @@ internal sealed class Life : IDisposable
             _snapshotter = new Snapshotter(
                 _journal,
                 ownership.Epoch,
-                Core.Settings,
+                _ => ImageAsync(),
                 _progress,
                 found,
                 _engine.SnapshotBytes,
@@ -324,6 +330,7 @@ internal sealed class Life : IDisposable
             Witness.SyncClock();
         }
 
+        GiveImage();
         for (int i = 0; i < _claims.Count; i++)
         {
             var claim = _claims[i];
@@ -357,6 +364,10 @@ internal sealed class Life : IDisposable
 
             _takesSnapshot = false;
         }
+        catch (EngineStoppedException) when (Loop!.HasEnded)
+        {
+            // The loop says why.
+        }
         catch (IOException exception)
         {
             // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile.
@@ -364,6 +375,41 @@ internal sealed class Life : IDisposable
             {
                 _engine.Inquest.Fail("D4", $"A snapshot of a sound journal failed: {exception.Message}");
             }
+        }
+    }
+
+    private ValueTask<StateImage> ImageAsync()
+    {
+        _imageAsked = new ImageOperation { CopiedPerStep = CopiedPerStep };
+        _imageWanted = new TaskCompletionSource<StateImage>();
+        Write(_imageAsked);
+        PlanPump(_engine.StepTime());
+        return new ValueTask<StateImage>(_imageWanted.Task);
+    }
+
+    // Here, and not where the loop answers: what follows is another thread's work.
+    private void GiveImage()
+    {
+        if (_imageAsked is not { Task: { IsCompleted: true } answer })
+        {
+            return;
+        }
+
+        _imageAsked = null;
+        try
+        {
+            var taken = answer.GetAwaiter().GetResult();
+            var image = taken.ToImage();
+            if (image.LastEventId < Core.State.LastEventId)
+            {
+                _engine.Inquest.Sometimes.Saw(Corner.ChangedWhileCopied);
+            }
+
+            _imageWanted!.SetResult(image);
+        }
+        catch (EngineStoppedException stopped)
+        {
+            _imageWanted!.SetException(stopped);
         }
     }
 

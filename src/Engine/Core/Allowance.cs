@@ -82,6 +82,14 @@ internal struct Allowance
         }
     }
 
+    /// <summary>The same days, whatever becomes of these.</summary>
+    internal readonly Allowance Copy()
+    {
+        var copy = this;
+        copy._later = (DayUse[]?)_later?.Clone();
+        return copy;
+    }
+
     /// <summary>Puts a day back as it was; days come in ascending order.</summary>
     internal void Restore(int day, int charged, int deferred)
     {

@@ -65,6 +65,21 @@ internal sealed class EndedJobs
             : null;
     }
 
+    internal Job[] ToArray()
+    {
+        var jobs = new Job[Count];
+        int done = 0;
+        int index = _first;
+        for (var piece = _head; done < jobs.Length; piece = piece.Next!, index = 0)
+        {
+            int count = Math.Min(PieceSize - index, jobs.Length - done);
+            Array.Copy(piece.Jobs, index, jobs, done, count);
+            done += count;
+        }
+
+        return jobs;
+    }
+
     public IEnumerator<Job> GetEnumerator()
     {
         int left = Count;

@@ -126,16 +126,16 @@ internal sealed class EngineCore
         return job;
     }
 
-    /// <summary>The job an event is about; it must be there.</summary>
+    /// <summary>The job an event is about, about to be changed; it must be there.</summary>
     internal Job JobOf(in JobEvent e)
     {
-        if (e.KnownJob is { } job)
+        if (e.KnownJob is not { } job)
         {
-            return job;
+            bool known = State.Jobs.TryGetValue(e.JobId, out job);
+            Invariant.Holds(known && job is not null);
         }
 
-        bool known = State.Jobs.TryGetValue(e.JobId, out job);
-        Invariant.Holds(known && job is not null);
+        State.Image?.Keep(job);
         return job;
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Engine.Core.Imaging;
 using Engine.Core.Scheduling;
 
 namespace Engine.Core;
@@ -71,6 +72,12 @@ internal sealed class EngineState(bool isLedger = false)
     /// <summary>When that day ends and allowances reset (A-U8, LA-14).</summary>
     internal DateTimeOffset NextMidnight { get; private set; } = default(Instant).NextMidnight.ToDateTimeOffset();
 
+    /// <summary>Who must be told of a job or a user before it changes; null when nobody must.</summary>
+    internal ImageTaker? Image { get; set; }
+
+    /// <summary>The number of the image that is being taken, or was taken last.</summary>
+    internal int ImageNumber { get; set; }
+
     /// <summary>A clock that nobody sets, in ms. Not in the journal: it means nothing in another process.</summary>
     internal long MonotonicMs { get; set; }
 
@@ -97,14 +104,19 @@ internal sealed class EngineState(bool isLedger = false)
     internal IReadOnlyCollection<Lane> Lanes => _lanes.Values;
 
     /// <summary>A digest of all facts, equal after every replay of the same events (D4).</summary>
-    internal ulong ComputeHash() => StateHash.Of(this);
+    internal ulong ComputeHash() => StateHash.Of(StateImage.Of(this));
 
-    internal Job NewJob() => _spareJobs.TryPop(out var spare) ? spare : new Job();
+    internal Job NewJob()
+    {
+        var job = _spareJobs.TryPop(out var spare) ? spare : new Job();
+        job.ImageNumber = ImageNumber;
+        return job;
+    }
 
     internal UserAccount UserOf(string id)
     {
         ref var user = ref CollectionsMarshal.GetValueRefOrAddDefault(Users, id, out _);
-        return user ??= new UserAccount(id, ++_numbers) { IsKnown = true };
+        return user ??= new UserAccount(id, ++_numbers) { IsKnown = true, ImageNumber = ImageNumber };
     }
 
     internal Project ProjectOf(string id, UserAccount owner)
@@ -169,6 +181,7 @@ internal sealed class EngineState(bool isLedger = false)
     {
         var job = Ended.RemoveFirst();
         Invariant.Holds(job.State.IsFinal);
+        Image?.Keep(job);
         EndedBytes -= job.Bytes;
         Jobs.Remove(job.Id);
         ForgetOfUser(job);

@@ -103,6 +103,12 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
 
     /// <summary>Answers to submissions that carried a key.</summary>
     internal Dictionary<string, KeptAnswer>? Answers;
+
+    /// <inheritdoc cref="Job.ImageNumber"/>
+    internal int ImageNumber;
+
+    /// <inheritdoc cref="Job.ImageNumber"/>
+    internal int ImagePlace;
 }
 
 /// <summary>A project with kept jobs, and the limit of its slots.</summary>

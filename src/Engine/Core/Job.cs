@@ -63,6 +63,13 @@ internal sealed class Job : HeapNode
     /// <summary>One of <see cref="JobMilestones"/>.</summary>
     internal bool IsMilestone;
 
+    /// <summary>The image (<see cref="Imaging.ImageTaker"/>) that has it, or that it came too late for, and its place
+    /// there. They belong to the object, not to the job that it stands for.</summary>
+    internal int ImageNumber;
+
+    /// <inheritdoc cref="ImageNumber"/>
+    internal int ImagePlace;
+
     internal Job? Previous;
     internal Job? Next;
     internal Job? PreviousInLane;
@@ -87,6 +94,17 @@ internal sealed class Job : HeapNode
 
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;
+
+    /// <summary>The facts as they are now, whatever becomes of the job: no part of any list or heap.</summary>
+    internal Job Copy()
+    {
+        var copy = (Job)MemberwiseClone();
+        copy.Previous = copy.Next = null;
+        copy.PreviousInLane = copy.NextInLane = null;
+        copy.PreviousOfUser = copy.NextOfUser = null;
+        copy.Details = Details?.Copy();
+        return copy;
+    }
 
     /// <summary>Forgets everything, so that the object can stand for another job.</summary>
     internal void Reset()
@@ -121,4 +139,6 @@ internal sealed class JobDetails
     internal string? DebugId;
     internal ReadOnlyMemory<byte> Result;
     internal ReadOnlyMemory<byte> Checkpoint;
+
+    internal JobDetails Copy() => (JobDetails)MemberwiseClone();
 }

@@ -34,6 +34,22 @@ internal sealed class JobTable
         }
     }
 
+    /// <summary>All of them, in no order that means anything.</summary>
+    internal Job[] ToArray()
+    {
+        var jobs = new Job[Count];
+        int count = 0;
+        foreach (var slot in _slots)
+        {
+            if (slot.Job is { } job)
+            {
+                jobs[count++] = job;
+            }
+        }
+
+        return jobs;
+    }
+
     internal IEnumerable<JobId> Keys => Values.Select(job => job.Id);
 
     /// <exception cref="KeyNotFoundException">There is no such job.</exception>

@@ -46,6 +46,7 @@ internal enum PlantedBug
     KeyForgottenAtRestart,
     CapCountWrongAfterRestart,
     SnapshotMissesTable,
+    SnapshotCopiesLate,
 
     // In the core.
     LeakedSlotOnCancel,

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Engine.Core.Imaging;
 using Engine.Core.Scheduling;
 
 namespace Engine.Core;
@@ -15,35 +16,26 @@ internal struct StateHash
 {
     private ulong _digest;
 
-    internal static ulong Of(EngineState state)
+    internal static ulong Of(StateImage image)
     {
         var hash = new StateHash();
-        hash.Add(state.LastSequence);
-        hash.Add(state.LastEventId);
-        hash.Add((long)state.Ordering);
-        hash.Add(state.HeadStartMs);
-        hash.AddJobs(state.Live);
-        hash.AddJobs(state.Ended);
-        hash.AddUsers(state);
-        hash.AddProjects(state);
-        hash.AddTiers(state);
-        hash.AddAnswers(state);
-        hash.AddIdleUsers(state);
+        hash.Add(image.LastSequence);
+        hash.Add(image.LastEventId);
+        hash.Add((long)image.Ordering);
+        hash.Add(image.HeadStartMs);
+        hash.AddJobs(image.Live);
+        hash.AddJobs(image.Ended);
+        hash.AddUsers(image);
+        hash.AddProjects(image);
+        hash.AddTiers(image);
+        hash.AddAnswers(image);
+        hash.AddIdleUsers(image);
         return hash._digest;
     }
 
-    private void AddJobs(JobList jobs)
+    private void AddJobs(Job[] jobs)
     {
-        Add(jobs.Count);
-        for (var job = jobs.First; job is not null; job = job.Next)
-        {
-            Add((long)DigestOf(job));
-        }
-    }
-
-    private void AddJobs(EndedJobs jobs)
-    {
-        Add(jobs.Count);
+        Add(jobs.Length);
         foreach (var job in jobs)
         {
             Add((long)DigestOf(job));
@@ -95,13 +87,13 @@ internal struct StateHash
         Add(job.Details is null ? default : job.Details.Checkpoint.Span);
     }
 
-    private void AddUsers(EngineState state)
+    private void AddUsers(StateImage image)
     {
         ulong sum = 0;
-        foreach (var user in state.Users.Values)
+        foreach (var user in image.Users)
         {
             var hash = new StateHash();
-            hash.Add(user.Id);
+            hash.Add(user.Account.Id);
             hash.Add(user.JobCount);
             foreach (var (day, charged, deferred) in user.Allowance.Days)
             {
@@ -113,58 +105,53 @@ internal struct StateHash
             sum += hash._digest;
         }
 
-        Add(state.Users.Count);
+        Add(image.Users.Length);
         Add((long)sum);
     }
 
-    private void AddProjects(EngineState state)
+    private void AddProjects(StateImage image)
     {
-        var jobs = state.Lanes.Where(lane => lane.Project is not null).ToLookup(lane => lane.Project);
         ulong sum = 0;
-        foreach (var project in state.Projects.Values)
+        foreach (var (project, jobs) in image.Projects)
         {
             var hash = new StateHash();
             hash.Add(project.Id);
             hash.Add(project.Owner.Id);
-            hash.Add(jobs[project].Sum(lane => lane.References));
+            hash.Add(jobs);
             sum += hash._digest;
         }
 
-        Add(state.Projects.Count);
+        Add(image.Projects.Length);
         Add((long)sum);
     }
 
-    private void AddTiers(EngineState state)
+    private void AddTiers(StateImage image)
     {
         ulong sum = 0;
-        foreach (var tier in state.Tiers.Values)
+        foreach (var tier in image.Tiers)
         {
-            // Tiers that no job ever had are known from the configuration only.
-            if (tier.WasUsed)
+            var hash = new StateHash();
+            hash.Add(tier.Entry.Name);
+            foreach (long count in tier.Counts)
             {
-                var hash = new StateHash();
-                hash.Add(tier.Name);
-                foreach (long count in tier.Counts)
-                {
-                    hash.Add(count);
-                }
-
-                foreach (long durationMs in tier.Durations)
-                {
-                    hash.Add(durationMs);
-                }
-
-                sum += hash._digest;
+                hash.Add(count);
             }
+
+            foreach (long durationMs in tier.Durations)
+            {
+                hash.Add(durationMs);
+            }
+
+            sum += hash._digest;
         }
 
         Add((long)sum);
     }
 
-    private void AddAnswers(EngineState state)
+    private void AddAnswers(StateImage image)
     {
-        Add(state.Answers.Count);
-        foreach (var answer in state.Answers)
+        Add(image.Answers.Length);
+        foreach (var answer in image.Answers)
         {
             Add(answer.User.Id);
             Add(answer.JobId);
@@ -187,12 +174,12 @@ internal struct StateHash
         }
     }
 
-    private void AddIdleUsers(EngineState state)
+    private void AddIdleUsers(StateImage image)
     {
-        Add(state.IdleUsers.Count);
-        foreach (var (user, day) in state.IdleUsers)
+        Add(image.IdleUsers.Length);
+        foreach (var (user, day) in image.IdleUsers)
         {
-            Add(user.IsKnown ? user.Id : null);
+            Add(user?.Id);
             Add(day);
         }
     }

@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Core.Rules;
 using Engine.Diagnostics;
 using Engine.Storage;
@@ -33,6 +34,8 @@ internal sealed class CommandLoop
     private readonly Stalls _stalls;
     private readonly long _epoch;
     private long _sequence;
+    private long _durable;
+    private Instant _instant;
     private uint _checksum;
     private bool _mustLoseRuns = true;
     private Exception? _failure;
@@ -53,6 +56,7 @@ internal sealed class CommandLoop
         (_time, _metrics, _logger, _watchman) = (time, metrics, logger, new Watchman(logger));
         _stalls = new Stalls(MonotonicMs());
         (_epoch, _sequence, _checksum) = (ownership.Epoch, ownership.LastSequence, ownership.LastChecksum);
+        (_durable, _instant) = (_sequence, core.State.Now);
         for (int i = 0; i < MaxBatchesInFlight; i++)
         {
             _spare.Push(new Batch());
@@ -113,7 +117,8 @@ internal sealed class CommandLoop
 
     /// <summary>Whether a step would find something to do now. With every batch in flight, only the journal can bring it:
     /// what waits in the inbox must go on waiting.</summary>
-    internal bool HasWork => HasDurableBatch || (_spare.Count > 0 && _ahead.HasItems);
+    internal bool HasWork =>
+        HasDurableBatch || (_spare.Count > 0 && _ahead.HasItems) || _context.Image is { IsCopying: true };
 
     private long FirstDeadline =>
         _core.State.Leases.Count > 0 ? (long)_core.State.Leases.FirstKey.High : long.MaxValue;
@@ -132,12 +137,13 @@ internal sealed class CommandLoop
         {
             bool published = PublishDurable();
             bool decided = _spare.Count > 0 && DecideBatch();
-            if (!decided && _context.IsEnding && _inFlight.Count == 0)
+            bool copied = CopyState();
+            if (!decided && _context.IsEnding && _inFlight.Count == 0 && _context.Image is null)
             {
                 End();
             }
 
-            return published || decided || HasEnded;
+            return published || decided || copied || HasEnded;
         }
         catch (Exception exception)
         {
@@ -188,6 +194,39 @@ internal sealed class CommandLoop
         _inFlight.Enqueue(batch);
         PublishDurable();
         return true;
+    }
+
+    /// <summary>The state after everything that was decided, when the loop has ended as it was asked to.</summary>
+    /// <exception cref="EngineStoppedException">It failed: memory may be ahead of the journal.</exception>
+    internal StateImage ImageAtEnd()
+    {
+        Invariant.Holds(HasEnded);
+        return _failure is null
+            ? StateImage.Of(_core.State, _sequence, _instant)
+            : throw new EngineStoppedException("The engine has stopped on an error.", _failure);
+    }
+
+    private bool CopyState()
+    {
+        if (_context.Image is not { } image)
+        {
+            return false;
+        }
+
+        // Between two batches: all that was decided is in the frames up to this one.
+        bool copies = image.IsCopying;
+        if (copies)
+        {
+            image.Copy(_core.State, _sequence, _instant);
+        }
+
+        if (image.TryAnswer(_durable))
+        {
+            _context.Image = null;
+            return true;
+        }
+
+        return copies;
     }
 
     private void LoseRunsOfEarlierLife()
@@ -272,6 +311,7 @@ internal sealed class CommandLoop
             batch.Frame.Written, _sequence + 1, _epoch, _core.State.Now.Ms, batch.EventCount, _checksum);
         var append = _journal.AppendAsync(_epoch, _sequence, batch.Frame.WrittenMemory);
         _sequence++;
+        _instant = _core.State.Now;
         _metrics.EventsCommitted(batch.EventCount);
         if (append.IsCompletedSuccessfully)
         {
@@ -315,6 +355,7 @@ internal sealed class CommandLoop
     {
         if (batch.EventCount > 0)
         {
+            _durable++;
             Progress?.Advance(batch.Frame.Length);
         }
 
@@ -367,6 +408,8 @@ internal sealed class CommandLoop
             operation.Fail(unknown);
         }
 
+        _context.Image?.Fail(unknown);
+        _context.Image = null;
         _inFlight.Clear();
         _context.PendingClaims.Clear();
         _context.Feed.Close();

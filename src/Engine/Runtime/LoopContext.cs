@@ -26,6 +26,9 @@ internal sealed class LoopContext(EngineCore core, LiveFeed feed)
         return waited;
     }
 
+    /// <summary>Who waits for an image of the state; null when nobody does.</summary>
+    internal ImageOperation? Image { get; set; }
+
     /// <summary>Runs of the life before that lost their worker, and how many of their jobs will run again.</summary>
     internal int LostRuns;
 

@@ -56,11 +56,10 @@ internal static class Recovery
     /// <param name="core">Knows nothing yet.</param>
     /// <param name="journal">Where to look.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="staysHere">Whether the work is done in the caller's synchronization context.</param>
     internal static async ValueTask<Report> LoadAsync(
-        EngineCore core, IJournal journal, CancellationToken cancellationToken, bool staysHere = false)
+        EngineCore core, IJournal journal, CancellationToken cancellationToken)
     {
-        var snapshot = await journal.LoadSnapshotAsync(cancellationToken).ConfigureAwait(staysHere);
+        var snapshot = await journal.LoadSnapshotAsync(cancellationToken).ConfigureAwait(false);
         if (snapshot is null)
         {
             return default;
@@ -79,23 +78,19 @@ internal static class Recovery
     /// <param name="report">What was applied.</param>
     /// <param name="lastSequence">The last frame to apply.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="staysHere">Whether the work is done in the caller's synchronization context.</param>
-    /// <param name="pace">Rests between frames.</param>
     /// <returns>The report with these frames added to it.</returns>
     internal static async ValueTask<Report> FoldAsync(
         EngineCore core,
         IJournal journal,
         Report report,
         long lastSequence,
-        CancellationToken cancellationToken,
-        bool staysHere = false,
-        SnapshotPace? pace = null)
+        CancellationToken cancellationToken)
     {
         long sequence = report.SnapshotSequence + report.Frames;
         if (sequence < lastSequence)
         {
             var folder = new Folder(core);
-            await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(staysHere))
+            await foreach (var frame in journal.ReadAsync(sequence + 1, cancellationToken).ConfigureAwait(false))
             {
                 if (frame.Sequence != sequence + 1)
                 {
@@ -115,11 +110,6 @@ internal static class Recovery
                     Events = report.Events + frame.EventCount,
                     FrameBytes = report.FrameBytes + FrameCodec.HeaderSize + frame.Payload.Length,
                 };
-
-                if (pace is not null)
-                {
-                    await pace.RestAsync(cancellationToken).ConfigureAwait(staysHere);
-                }
 
                 // Others may be appending: what comes later is not asked for.
                 if (sequence == lastSequence)

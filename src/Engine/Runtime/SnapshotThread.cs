@@ -5,14 +5,12 @@ using Microsoft.Extensions.Logging;
 namespace Engine.Runtime;
 
 /// <summary>Drives the snapshotter: takes a snapshot whenever one is due, and a last one at a clean stop.</summary>
-/// <remarks>A thread of its own, below the others where the system knows of such a thing, and at a gentle pace
-/// (<see cref="SnapshotPace"/>), because a snapshot is seconds of work that no caller waits for. What it awaits comes
-/// back to it.</remarks>
+/// <remarks>A thread of its own, below the others where the system knows of such a thing, because no caller waits for a
+/// snapshot. What it awaits comes back to it.</remarks>
 internal sealed class SnapshotThread : IAsyncDisposable
 {
     private readonly Snapshotter _snapshotter;
     private readonly JournalProgress _progress;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _noMore = new();
     private readonly CancellationTokenSource _atOnce = new();
@@ -20,9 +18,9 @@ internal sealed class SnapshotThread : IAsyncDisposable
     private readonly Thread _thread;
     private volatile bool _takesLast;
 
-    internal SnapshotThread(Snapshotter snapshotter, JournalProgress progress, TimeProvider time, ILogger logger)
+    internal SnapshotThread(Snapshotter snapshotter, JournalProgress progress, ILogger logger)
     {
-        (_snapshotter, _progress, _time, _logger) = (snapshotter, progress, time, logger);
+        (_snapshotter, _progress, _logger) = (snapshotter, progress, logger);
         _thread = new Thread(Run)
         {
             IsBackground = true,
@@ -77,8 +75,7 @@ internal sealed class SnapshotThread : IAsyncDisposable
                 await _progress.WaitAsync(_snapshotter.DueAt, _noMore.Token).ConfigureAwait(Here);
                 if (!_noMore.IsCancellationRequested)
                 {
-                    var pace = new SnapshotPace(_time, () => _noMore.IsCancellationRequested || _snapshotter.IsBehind);
-                    await _snapshotter.TryTakeAsync(_atOnce.Token, pace).ConfigureAwait(true);
+                    await _snapshotter.TryTakeAsync(_atOnce.Token).ConfigureAwait(true);
                 }
             }
 

@@ -1,6 +1,5 @@
-using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Diagnostics;
-using Engine.Estimation;
 using Engine.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -9,18 +8,18 @@ namespace Engine.Runtime;
 /// <summary>A snapshot that was taken.</summary>
 /// <param name="Sequence">The last frame it includes.</param>
 /// <param name="Bytes">The size of its state.</param>
-/// <param name="Frames">Frames that were read for it.</param>
-/// <param name="Events">Events in them.</param>
+/// <param name="Events">Events that the one before did not include.</param>
 /// <param name="Duration">How long it took.</param>
-internal readonly record struct SnapshotReport(long Sequence, long Bytes, long Frames, long Events, TimeSpan Duration);
+internal readonly record struct SnapshotReport(long Sequence, long Bytes, long Events, TimeSpan Duration);
 
-/// <summary>Follows the journal and keeps what a start has to read short: takes snapshots, and lets go of what is older
-/// than the last two.</summary>
+/// <summary>Keeps what a start has to read short: takes snapshots, and lets go of what is older than the last
+/// two.</summary>
 /// <remarks>
-/// <para>It never touches the engine's own state, and the loop never waits for it: it reads what is durable, as a start
-/// would. Each time it begins with the newest snapshot, which is thereby proven readable, and correct as far as its
-/// digest tells, before anything that it replaces is cut: the log from the older of the two snapshots on always stays.
-/// A crash between any two steps leaves one snapshot more, or more of the log, than needed.</para>
+/// <para>The loop copies its state piece by piece between batches (<see cref="ImageTaker"/>), and waits for nothing
+/// here: to encode, to write and to read back is this one's business. What is written is durable in the journal
+/// already. The snapshot before is read, and its checksum computed, before anything that it replaces is cut: the log
+/// from the older of the two snapshots on always stays. A crash between any two steps leaves one snapshot more, or more
+/// of the log, than needed.</para>
 /// <para>A snapshot is due when the journal has grown, since the last one, by
 /// <see cref="JobEngineOptions.SnapshotJournalBytes"/> and by as much as the last one was large: writing snapshots thus
 /// never costs more than writing the journal does, and two snapshots and two such stretches of log bound what is on
@@ -28,10 +27,19 @@ internal readonly record struct SnapshotReport(long Sequence, long Bytes, long F
 /// <para>No thread and no timer: a thread (<see cref="SnapshotThread"/>) or a simulator calls it, one call at a
 /// time.</para>
 /// </remarks>
+/// <param name="journal">Where snapshots go.</param>
+/// <param name="epoch">Its owner's.</param>
+/// <param name="images">Takes an image of the state; every event in it is durable.</param>
+/// <param name="progress">How far the journal is durable.</param>
+/// <param name="recovered">What was found at the start.</param>
+/// <param name="journalBytes">How much the journal grows from one to the next, in bytes.</param>
+/// <param name="time">The clock.</param>
+/// <param name="metrics">Told of each.</param>
+/// <param name="logger">Told of each.</param>
 internal sealed class Snapshotter(
     IJournal journal,
     long epoch,
-    EngineSettings settings,
+    Func<CancellationToken, ValueTask<StateImage>> images,
     JournalProgress progress,
     Recovery.Report recovered,
     long journalBytes,
@@ -39,9 +47,6 @@ internal sealed class Snapshotter(
     EngineMetrics metrics,
     ILogger logger)
 {
-    // At 64 MiB a step, half a GiB: ten seconds of the most that an engine can take in.
-    private const int StepsToFallBehind = 8;
-
     // What the journal had grown by at the start, since its newest snapshot, lies before this life's first byte.
     private long _takenAt = -recovered.FrameBytes;
     private long _lastBytes = recovered.SnapshotBytes;
@@ -53,9 +58,6 @@ internal sealed class Snapshotter(
     /// <summary>Whether a snapshot is due.</summary>
     internal bool IsDue => progress.Bytes >= DueAt;
 
-    /// <summary>Whether the journal has outgrown its snapshots so far that the next one should not rest.</summary>
-    internal bool IsBehind => progress.Bytes - _takenAt > StepsToFallBehind * Step;
-
     /// <summary>Whether one is worth while before the engine ends: it spares the next start as much.</summary>
     internal bool IsDueAtStop => progress.Bytes - _takenAt >= Step / 2;
 
@@ -64,12 +66,11 @@ internal sealed class Snapshotter(
     /// <summary>Takes a snapshot of all that is durable now and cuts what is below the one before. A failure is logged
     /// and counted, and tried again after the journal has grown by a quarter of the usual.</summary>
     /// <returns>What was taken; null when it failed, or there was nothing new.</returns>
-    internal async ValueTask<SnapshotReport?> TryTakeAsync(
-        CancellationToken cancellationToken, SnapshotPace? pace = null)
+    internal async ValueTask<SnapshotReport?> TryTakeAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var report = await TakeAsync(cancellationToken, pace).ConfigureAwait(true);
+            var report = await TakeAsync(cancellationToken).ConfigureAwait(true);
             if (report is { } taken)
             {
                 metrics.SnapshotTaken(taken.Bytes);
@@ -81,6 +82,11 @@ internal sealed class Snapshotter(
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            return null;
+        }
+        catch (EngineStoppedException)
+        {
+            // It ended meanwhile, and says why by itself.
             return null;
         }
         catch (Exception exception)
@@ -95,50 +101,36 @@ internal sealed class Snapshotter(
 
     /// <summary>Takes a snapshot of all that is durable now and cuts what is below the one before.</summary>
     /// <returns>Null when nothing is new since the last one.</returns>
-    /// <exception cref="JournalDamagedException">The newest snapshot, or the log after it, cannot be read: nothing was
-    /// changed.</exception>
-    internal async ValueTask<SnapshotReport?> TakeAsync(
-        CancellationToken cancellationToken, SnapshotPace? pace = null)
+    /// <exception cref="JournalDamagedException">The newest snapshot cannot be read: nothing was changed.</exception>
+    /// <exception cref="EngineStoppedException">The engine ended before its state was copied.</exception>
+    internal async ValueTask<SnapshotReport?> TakeAsync(CancellationToken cancellationToken)
     {
         long started = time.GetTimestamp();
         long bytes = progress.Bytes;
-        long sequence = progress.Sequence;
-        var core = new EngineCore(settings, new MovingAverageEstimator(), NoSink.Instance, isLedger: true);
-        var previous = await Recovery.LoadAsync(core, journal, cancellationToken, staysHere: true).ConfigureAwait(true);
-        if (previous.SnapshotSequence >= sequence)
+        var before = await ReadNewestAsync(cancellationToken).ConfigureAwait(true);
+        if (before.Sequence >= progress.Sequence)
         {
             _takenAt = bytes;
             return null;
         }
 
-        var folded = await Recovery
-            .FoldAsync(core, journal, previous, sequence, cancellationToken, staysHere: true, pace)
-            .ConfigureAwait(true);
-        var state = SnapshotCodec.Write(core, sequence, previous.SnapshotBytes + (previous.SnapshotBytes / 4));
-        await journal.SaveSnapshotAsync(epoch, sequence, state, cancellationToken).ConfigureAwait(true);
+        var image = await images(cancellationToken).ConfigureAwait(true);
+        cancellationToken.ThrowIfCancellationRequested();
+        var state = SnapshotCodec.Write(image, _lastBytes + (_lastBytes / 4));
+        await journal.SaveSnapshotAsync(epoch, image.Sequence, state, cancellationToken).ConfigureAwait(true);
         (_takenAt, _lastBytes) = (bytes, state.Length);
-        if (previous.SnapshotSequence > 0)
+        if (before.Sequence > 0)
         {
-            await journal
-                .TruncateAsync(epoch, previous.SnapshotSequence + 1, cancellationToken)
-                .ConfigureAwait(true);
+            await journal.TruncateAsync(epoch, before.Sequence + 1, cancellationToken).ConfigureAwait(true);
         }
 
-        return new SnapshotReport(sequence, state.Length, folded.Frames, folded.Events, time.GetElapsedTime(started));
+        return new SnapshotReport(
+            image.Sequence, state.Length, image.LastEventId - before.Events, time.GetElapsedTime(started));
     }
 
-    /// <summary>Nobody wants to hear what is folded.</summary>
-    private sealed class NoSink : IEventSink
+    private async ValueTask<SnapshotHeader> ReadNewestAsync(CancellationToken cancellationToken)
     {
-        internal static NoSink Instance { get; } = new();
-
-        public bool IsFull => false;
-
-        public void Recorded(in JobEvent e, Job? job) =>
-            throw new InvariantViolationException("A follower decided something.");
-
-        public void Forgotten(JobId id)
-        {
-        }
+        var newest = await journal.LoadSnapshotAsync(cancellationToken).ConfigureAwait(true);
+        return newest is null ? default : SnapshotCodec.ReadHeader(newest.State.Span);
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Engine.Core;
+using Engine.Core.Imaging;
 
 namespace Engine.Storage;
 
@@ -37,20 +38,27 @@ internal static class SnapshotCodec
     /// <param name="sequence">The last frame it has applied.</param>
     /// <param name="sizeHint">About how large the result will be, in bytes; 0 when nobody knows.</param>
     /// <exception cref="JournalException">The state is larger than one array can be.</exception>
-    internal static ReadOnlyMemory<byte> Write(EngineCore core, long sequence, long sizeHint = 0)
+    internal static ReadOnlyMemory<byte> Write(EngineCore core, long sequence, long sizeHint = 0) =>
+        Write(StateImage.Of(core.State, sequence), sizeHint);
+
+    /// <summary>The state that an image shows.</summary>
+    /// <param name="image">Only read.</param>
+    /// <param name="sizeHint">About how large the result will be, in bytes; 0 when nobody knows.</param>
+    /// <exception cref="JournalException">The state is larger than one array can be.</exception>
+    internal static ReadOnlyMemory<byte> Write(StateImage image, long sizeHint = 0)
     {
         var target = new ByteWriter((int)Math.Clamp(sizeHint, 4096, Array.MaxLength));
         target.Reset(reserved: HeaderSize);
-        SnapshotWriter.Write(core.State, ref target);
+        SnapshotWriter.Write(image, ref target);
 
         var bytes = target.Written;
         bytes[..HeaderSize].Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Version);
-        BinaryPrimitives.WriteInt64LittleEndian(bytes[16..], sequence);
-        BinaryPrimitives.WriteInt64LittleEndian(bytes[24..], core.State.LastEventId);
-        BinaryPrimitives.WriteInt64LittleEndian(bytes[32..], core.State.Now.Ms);
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes[40..], core.State.ComputeHash());
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[16..], image.Sequence);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[24..], image.LastEventId);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[32..], image.Now.Ms);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[40..], StateHash.Of(image));
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[CrcOffset..], Crc32C.Of(bytes[CrcStart..]));
         return target.WrittenMemory;
     }

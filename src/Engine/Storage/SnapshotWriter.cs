@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Core.Scheduling;
 
 namespace Engine.Storage;
@@ -44,7 +45,7 @@ internal enum SnapshotParts : uint
 /// </remarks>
 internal sealed class SnapshotWriter
 {
-    private readonly EngineState _state;
+    private readonly StateImage _image;
     private readonly Job[] _jobs;
     private readonly Places<JobTypeEntry> _types = new();
     private readonly Places<TierEntry> _tiers = new();
@@ -53,10 +54,10 @@ internal sealed class SnapshotWriter
     private readonly Places<Project> _projects = new();
     private readonly Places<Lane> _lanes = new();
 
-    private SnapshotWriter(EngineState state)
+    private SnapshotWriter(StateImage image)
     {
-        _state = state;
-        _jobs = InOrderOfSubmission(state);
+        _image = image;
+        _jobs = InOrderOfSubmission(image);
         foreach (var job in _jobs)
         {
             if (_lanes.Add(job.Lane))
@@ -66,35 +67,23 @@ internal sealed class SnapshotWriter
         }
 
         // Those of whom no job is left.
-        var tiers = state.Tiers.Values.Where(tier => tier.WasUsed);
-        foreach (var tier in tiers.OrderBy(tier => tier.Name, StringComparer.Ordinal))
+        foreach (var tier in image.Tiers.OrderBy(tier => tier.Entry.Name, StringComparer.Ordinal))
         {
-            _tiers.Add(tier);
+            _tiers.Add(tier.Entry);
         }
 
-        var users = state.Users.Values.Where(user => user.JobCount == 0);
-        foreach (var user in users.OrderBy(user => user.Id, StringComparer.Ordinal))
+        var users = image.Users.Where(user => user.JobCount == 0);
+        foreach (var user in users.OrderBy(user => user.Account.Id, StringComparer.Ordinal))
         {
-            _users.Add(user);
+            _users.Add(user.Account);
         }
     }
 
-    internal static void Write(EngineState state, ref ByteWriter target) => new SnapshotWriter(state).Write(ref target);
+    internal static void Write(StateImage image, ref ByteWriter target) => new SnapshotWriter(image).Write(ref target);
 
-    private static Job[] InOrderOfSubmission(EngineState state)
+    private static Job[] InOrderOfSubmission(StateImage image)
     {
-        var jobs = new Job[state.Live.Count + state.Ended.Count];
-        int count = 0;
-        for (var job = state.Live.First; job is not null; job = job.Next)
-        {
-            jobs[count++] = job;
-        }
-
-        foreach (var job in state.Ended)
-        {
-            jobs[count++] = job;
-        }
-
+        Job[] jobs = [.. image.Live, .. image.Ended];
         Array.Sort(jobs, static (left, right) => left.Sequence.CompareTo(right.Sequence));
         return jobs;
     }
@@ -117,9 +106,9 @@ internal sealed class SnapshotWriter
 
     private void Write(ref ByteWriter target)
     {
-        target.Byte((byte)_state.Ordering);
-        target.Unsigned((ulong)_state.HeadStartMs);
-        target.Unsigned((ulong)_state.LastSequence);
+        target.Byte((byte)_image.Ordering);
+        target.Unsigned((ulong)_image.HeadStartMs);
+        target.Unsigned((ulong)_image.LastSequence);
         WriteNames(ref target);
         WriteUsers(ref target);
         WriteProjects(ref target);
@@ -138,17 +127,18 @@ internal sealed class SnapshotWriter
             target.Text(type.Name);
         }
 
+        var facts = _image.Tiers.ToDictionary(tier => tier.Entry);
         target.Unsigned((ulong)_tiers.Count);
         foreach (var tier in _tiers.All)
         {
             target.Text(tier.Name);
-            target.Unsigned((ulong)tier.Counts.Length);
-            foreach (long count in tier.Counts)
+            var (_, counts, durations) = facts[tier];
+            target.Unsigned((ulong)counts.Length);
+            foreach (long count in counts)
             {
                 target.Unsigned((ulong)count);
             }
 
-            long[] durations = [.. tier.Durations];
             target.Unsigned((ulong)durations.Length);
             foreach (long duration in durations)
             {
@@ -169,11 +159,17 @@ internal sealed class SnapshotWriter
 
     private void WriteUsers(ref ByteWriter target)
     {
-        Invariant.Holds(_users.Count == _state.Users.Count);
-        target.Unsigned((ulong)_users.Count);
-        foreach (var user in _users.All)
+        Invariant.Holds(_users.Count == _image.Users.Length);
+        var inOrder = new UserFacts[_users.Count];
+        foreach (var user in _image.Users)
         {
-            target.Text(user.Id);
+            inOrder[_users.Of(user.Account)] = user;
+        }
+
+        target.Unsigned((ulong)inOrder.Length);
+        foreach (var user in inOrder)
+        {
+            target.Text(user.Account.Id);
             target.Unsigned((ulong)user.Allowance.DayCount);
             foreach (var (day, charged, deferred) in user.Allowance.Days)
             {
@@ -186,13 +182,12 @@ internal sealed class SnapshotWriter
 
     private void WriteProjects(ref ByteWriter target)
     {
-        Invariant.Holds(_projects.Count == _state.Projects.Count);
+        Invariant.Holds(_projects.Count == _image.Projects.Length);
         target.Unsigned((ulong)_projects.Count);
         foreach (var project in _projects.All)
         {
             target.Text(project.Id);
-            WriteUserIfKnown(project.Owner, ref target);
-            if (!project.Owner.IsKnown)
+            if (!WriteUserIfKnown(project.Owner, ref target))
             {
                 target.Text(project.Owner.Id);
             }
@@ -225,9 +220,9 @@ internal sealed class SnapshotWriter
 
     private void WriteEnded(ref ByteWriter target)
     {
-        target.Unsigned((ulong)_state.Ended.Count);
+        target.Unsigned((ulong)_image.Ended.Length);
         int previous = 0;
-        foreach (var job in _state.Ended)
+        foreach (var job in _image.Ended)
         {
             int place = PlaceOf(job);
             target.Signed(place - previous);
@@ -243,8 +238,8 @@ internal sealed class SnapshotWriter
             return;
         }
 
-        target.Unsigned((ulong)_state.Answers.Count);
-        foreach (var answer in _state.Answers)
+        target.Unsigned((ulong)_image.Answers.Length);
+        foreach (var answer in _image.Answers)
         {
             target.Unsigned((ulong)_users.Of(answer.User));
             target.Id(answer.JobId);
@@ -256,16 +251,21 @@ internal sealed class SnapshotWriter
 
     private void WriteIdleUsers(ref ByteWriter target)
     {
-        target.Unsigned((ulong)_state.IdleUsers.Count);
-        foreach (var (user, day) in _state.IdleUsers)
+        target.Unsigned((ulong)_image.IdleUsers.Length);
+        foreach (var (user, day) in _image.IdleUsers)
         {
             WriteUserIfKnown(user, ref target);
             target.Signed(day);
         }
     }
 
-    private void WriteUserIfKnown(UserAccount user, ref ByteWriter target) =>
-        target.Unsigned(user.IsKnown ? (ulong)_users.Of(user) + 1 : 0);
+    private bool WriteUserIfKnown(UserAccount? user, ref ByteWriter target)
+    {
+        int place = -1;
+        bool isKnown = user is not null && _users.TryFind(user, out place);
+        target.Unsigned(isKnown ? (ulong)place + 1 : 0);
+        return isKnown;
+    }
 
     private int PlaceOf(Job job)
     {
@@ -310,5 +310,7 @@ internal sealed class SnapshotWriter
         }
 
         internal int Of(T thing) => _places[thing];
+
+        internal bool TryFind(T thing, out int place) => _places.TryGetValue(thing, out place);
     }
 }

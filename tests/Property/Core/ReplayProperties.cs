@@ -48,6 +48,7 @@ public sealed class ReplayProperties(ITestOutputHelper output)
         [
             "Key", "IsOverdue", "IsMilestone", "HeapIndex", "Ticket", "Previous", "Next", "PreviousInLane",
             "NextInLane", "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
+            "ImageNumber", "ImagePlace",
         ];
         var fields = typeof(Job).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
             .Where(field => !derived.Contains(field.Name))

@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Diagnostics;
 using Engine.Estimation;
 using Engine.Runtime;
@@ -65,7 +66,7 @@ internal sealed class EngineUnderTest
         Snapshotter = new Snapshotter(
             Journal,
             Ownership.Epoch,
-            EngineSettings.From(Options),
+            _ => Image(),
             progress,
             found,
             journalBytes: 500,
@@ -107,6 +108,15 @@ internal sealed class EngineUnderTest
         {
             throw new InvalidOperationException($"The loop failed: {failure.Message}", failure);
         }
+    }
+
+    private ValueTask<StateImage> Image()
+    {
+        var operation = new ImageOperation();
+        var answer = operation.Task;
+        Post(operation);
+        Run();
+        return new ValueTask<StateImage>(Done(answer).ToImage());
     }
 
     internal List<JournalFrame> Frames()

@@ -63,22 +63,6 @@ public sealed class SnapshotterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_journal_eight_steps_ahead_of_its_snapshots_is_no_longer_given_time()
-    {
-        await using var journal = new MemoryJournal();
-        var engine = await SteppedEngine.StartAsync(Options, journal, new ManualTimeProvider());
-        for (int i = 0; engine.Progress.Bytes <= 8 * JournalBytes; i++)
-        {
-            Assert.False(engine.Snapshotter.IsBehind);
-            await engine.SubmitAsync("u", Id(i));
-        }
-
-        Assert.True(engine.Snapshotter.IsBehind);
-        await engine.Snapshotter.TakeAsync(CancellationToken.None);
-        Assert.False(engine.Snapshotter.IsBehind);
-    }
-
-    [Fact]
     public async Task D4_The_log_from_the_older_of_two_snapshots_on_stays()
     {
         await using var journal = new FollowedJournal();

@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Imaging;
 using Engine.Core.Rules;
 using Engine.Diagnostics;
 using Engine.Estimation;
@@ -36,7 +37,7 @@ internal sealed class SteppedEngine
         Snapshotter = new Snapshotter(
             journal,
             ownership.Epoch,
-            EngineSettings.From(options),
+            _ => ImageAsync(),
             Progress,
             found,
             options.SnapshotJournalBytes,
@@ -96,6 +97,22 @@ internal sealed class SteppedEngine
         }
 
         return await answer;
+    }
+
+    private async ValueTask<StateImage> ImageAsync()
+    {
+        var operation = new ImageOperation();
+        var answer = operation.Task;
+        await _inbox.WriteAsync(operation, CancellationToken.None);
+        while (!answer.IsCompleted)
+        {
+            if (!_loop.Step())
+            {
+                await Task.Yield();
+            }
+        }
+
+        return (await answer).ToImage();
     }
 
     internal Task<SubmitResult> SubmitAsync(string user, JobId id) =>

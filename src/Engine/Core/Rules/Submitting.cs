@@ -174,6 +174,7 @@ internal static class Submitting
         var state = core.State;
         var lane = e.KnownLane ?? LaneOf(core, e);
         var user = lane.Owner;
+        state.Image?.Keep(user);
         var job = state.NewJob();
         job.Id = e.JobId;
         job.User = user;

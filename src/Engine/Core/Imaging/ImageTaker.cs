@@ -1,0 +1,172 @@
+namespace Engine.Core.Imaging;
+
+/// <summary>Takes the state as it is at one instant, bit by bit, while it goes on changing: copy on write.</summary>
+/// <remarks>
+/// <para>At the beginning it notes which jobs and users there are, and copies what is small. From then on, whoever is
+/// about to change one that has not been copied has it copied first (<see cref="Keep(Job)"/>), and
+/// <see cref="Advance"/> copies the others, a few at a time. What comes into being later carries the number of this
+/// image from its first moment, and is left out.</para>
+/// <para>All of that is done by the one thread that changes the state. Once it is whole, <see cref="ToImage"/> may be
+/// called by any.</para>
+/// </remarks>
+internal sealed class ImageTaker
+{
+    private const int FarAhead = 12;
+    private const int JobLines = 5;
+
+    private readonly EngineState _state;
+    private readonly int _number;
+    private readonly Job[] _jobs;
+    private readonly Job[] _ended;
+    private readonly UserAccount[] _users;
+    private readonly Job[] _jobCopies;
+    private readonly UserFacts[] _userCopies;
+    private readonly TierFacts[] _tiers;
+    private readonly KeptAnswer[] _answers;
+    private readonly (UserAccount User, int Day)[] _idle;
+    private readonly int _projectCount;
+    private readonly (Instant Now, long LastSequence, long LastEventId, Ordering Ordering, long HeadStartMs) _facts;
+    private int _nextJob;
+    private int _nextUser;
+    private int _copiedJobs;
+    private int _copiedUsers;
+
+    /// <summary>Begins: this is the instant.</summary>
+    /// <param name="state">The state; none other is being taken of it.</param>
+    /// <param name="sequence">The last frame that was applied to it.</param>
+    /// <param name="instant">What the logical clock was in that frame; it may have gone on since.</param>
+    internal ImageTaker(EngineState state, long sequence, Instant instant)
+    {
+        Invariant.Holds(state.Image is null);
+        (_state, Sequence) = (state, sequence);
+        _number = ++state.ImageNumber;
+        _facts = (instant, state.LastSequence, state.LastEventId, state.Ordering, state.HeadStartMs);
+        _jobs = state.Jobs.ToArray();
+        _ended = state.Ended.ToArray();
+        _users = [.. state.Users.Values];
+        _tiers = TierFacts.Of(state);
+        _answers = [.. state.Answers];
+        _idle = [.. state.IdleUsers];
+        _projectCount = state.Projects.Count;
+        _jobCopies = new Job[_jobs.Length];
+        _userCopies = new UserFacts[_users.Length];
+        state.Image = this;
+        EndIfWhole();
+    }
+
+    /// <summary>The last frame that it includes.</summary>
+    internal long Sequence { get; }
+
+    internal bool IsWhole => _copiedJobs == _jobs.Length && _copiedUsers == _users.Length;
+
+    /// <summary>To be called before anything is changed that is known of a job or of its user.</summary>
+    internal void Keep(Job job)
+    {
+        if (job.ImageNumber != _number && !Planted.Is(PlantedBug.SnapshotCopiesLate))
+        {
+            Copy(job);
+        }
+
+        Keep(job.User);
+    }
+
+    /// <summary>To be called before anything is changed that is known of a user.</summary>
+    internal void Keep(UserAccount user)
+    {
+        if (user.ImageNumber != _number)
+        {
+            Copy(user);
+        }
+    }
+
+    /// <summary>Copies some of what has not been copied yet. When all is, nobody need keep anything any more.</summary>
+    /// <param name="count">How many jobs and users it looks at, at most.</param>
+    internal void Advance(int count)
+    {
+        for (; count > 0 && _nextJob < _jobs.Length; count--)
+        {
+            Prefetch.Object(_nextJob + FarAhead < _jobs.Length ? _jobs[_nextJob + FarAhead] : null, JobLines);
+            var job = _jobs[_nextJob++];
+            if (job.ImageNumber != _number)
+            {
+                Copy(job);
+            }
+        }
+
+        for (; count > 0 && _nextUser < _users.Length; count--)
+        {
+            Prefetch.Object(_nextUser + FarAhead < _users.Length ? _users[_nextUser + FarAhead] : null, lines: 3);
+            Keep(_users[_nextUser++]);
+        }
+
+        EndIfWhole();
+    }
+
+    /// <summary>What was taken. It is whole.</summary>
+    internal StateImage ToImage()
+    {
+        Invariant.Holds(IsWhole);
+        var ended = new Job[_ended.Length];
+        var isEnded = new bool[_jobCopies.Length];
+        for (int i = 0; i < ended.Length; i++)
+        {
+            // The object may stand for another job by now, but not for another place.
+            int place = _ended[i].ImagePlace;
+            ended[i] = _jobCopies[place];
+            isEnded[place] = true;
+        }
+
+        var live = new Job[_jobCopies.Length - ended.Length];
+        int count = 0;
+        for (int place = 0; place < isEnded.Length; place++)
+        {
+            if (!isEnded[place])
+            {
+                live[count++] = _jobCopies[place];
+            }
+        }
+
+        Array.Sort(live, static (left, right) => left.Sequence.CompareTo(right.Sequence));
+        var projects = StateImage.ProjectsOf(_jobCopies.Select(job => (job.Lane.Project, 1L)));
+        Invariant.Holds(projects.Length == _projectCount);
+        return new StateImage
+        {
+            Sequence = Sequence,
+            Now = _facts.Now,
+            LastSequence = _facts.LastSequence,
+            LastEventId = _facts.LastEventId,
+            Ordering = _facts.Ordering,
+            HeadStartMs = _facts.HeadStartMs,
+            Live = live,
+            Ended = ended,
+            Users = _userCopies,
+            Projects = projects,
+            Tiers = _tiers,
+            Answers = _answers,
+            IdleUsers = [.. _idle.Select(idle => (WasKnown(idle.User) ? idle.User : null, idle.Day))],
+        };
+    }
+
+    private void Copy(Job job)
+    {
+        (job.ImageNumber, job.ImagePlace) = (_number, _copiedJobs);
+        _jobCopies[_copiedJobs++] = job.Copy();
+    }
+
+    private void Copy(UserAccount user)
+    {
+        (user.ImageNumber, user.ImagePlace) = (_number, _copiedUsers);
+        _userCopies[_copiedUsers++] = UserFacts.CopyOf(user);
+    }
+
+    private bool WasKnown(UserAccount user) =>
+        user.ImagePlace < _userCopies.Length && ReferenceEquals(_userCopies[user.ImagePlace].Account, user);
+
+    private void EndIfWhole()
+    {
+        if (IsWhole && ReferenceEquals(_state.Image, this))
+        {
+            _state.Image = null;
+        }
+    }
+}
