@@ -61,7 +61,16 @@ public sealed partial class JobEngine
         {
             int bytes = _options.SnapshotJournalBytes;
             var snapshotter = new Snapshotter(
-                _journal, ownership.Epoch, token => ImageAsync(loop, token), progress, found, bytes, _time, Metrics, _logger);
+                _journal,
+                ownership.Epoch,
+                settings,
+                token => ImageAsync(loop, token),
+                progress,
+                found,
+                bytes,
+                _time,
+                Metrics,
+                _logger);
             _snapshots = new SnapshotThread(snapshotter, progress, _logger);
             _snapshots.Start();
         }

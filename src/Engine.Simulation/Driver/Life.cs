@@ -19,7 +19,7 @@ internal sealed class Life : IDisposable
     private const int StepsAtOnce = 4;
 
     // So few that the state changes between two of them.
-    private const int CopiedPerStep = 3;
+    private const int CopiedPerStep = 1;
 
     private readonly SimEngine _engine;
     private readonly BatchWriter _writer = new();
@@ -124,6 +124,7 @@ internal sealed class Life : IDisposable
             _snapshotter = new Snapshotter(
                 _journal,
                 ownership.Epoch,
+                Core.Settings,
                 _ => ImageAsync(),
                 _progress,
                 found,

@@ -16,15 +16,21 @@ internal struct StateHash
 {
     private ulong _digest;
 
-    internal static ulong Of(StateImage image)
+    internal static ulong Of(StateImage image) => Of(image, DigestsOf(image.Live), DigestsOf(image.Ended));
+
+    /// <summary>The same for who has seen the jobs one at a time.</summary>
+    /// <param name="image">All facts but the jobs.</param>
+    /// <param name="live">A digest of each live job, in the order in which they were submitted.</param>
+    /// <param name="ended">A digest of each ended job, in the order in which they ended.</param>
+    internal static ulong Of(StateImage image, ReadOnlySpan<ulong> live, ReadOnlySpan<ulong> ended)
     {
         var hash = new StateHash();
         hash.Add(image.LastSequence);
         hash.Add(image.LastEventId);
         hash.Add((long)image.Ordering);
         hash.Add(image.HeadStartMs);
-        hash.AddJobs(image.Live);
-        hash.AddJobs(image.Ended);
+        hash.AddJobs(live);
+        hash.AddJobs(ended);
         hash.AddUsers(image);
         hash.AddProjects(image);
         hash.AddTiers(image);
@@ -33,17 +39,29 @@ internal struct StateHash
         return hash._digest;
     }
 
-    private void AddJobs(Job[] jobs)
+    private static ulong[] DigestsOf(Job[] jobs)
     {
-        Add(jobs.Length);
-        foreach (var job in jobs)
+        var digests = new ulong[jobs.Length];
+        for (int i = 0; i < digests.Length; i++)
         {
-            Add((long)DigestOf(job));
+            digests[i] = DigestOf(jobs[i]);
+        }
+
+        return digests;
+    }
+
+    private void AddJobs(ReadOnlySpan<ulong> digests)
+    {
+        Add(digests.Length);
+        foreach (ulong digest in digests)
+        {
+            Add((long)digest);
         }
     }
 
-    // Each by itself first: a processor then works on several at a time.
-    private static ulong DigestOf(Job job)
+    /// <summary>A digest of all facts about a job.</summary>
+    /// <remarks>Each by itself first: a processor then works on several at a time.</remarks>
+    internal static ulong DigestOf(Job job)
     {
         var hash = new StateHash();
         hash.AddJob(job);

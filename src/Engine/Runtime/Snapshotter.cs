@@ -1,3 +1,4 @@
+using Engine.Core;
 using Engine.Core.Imaging;
 using Engine.Diagnostics;
 using Engine.Storage;
@@ -16,10 +17,11 @@ internal readonly record struct SnapshotReport(long Sequence, long Bytes, long E
 /// two.</summary>
 /// <remarks>
 /// <para>The loop copies its state piece by piece between batches (<see cref="ImageTaker"/>), and waits for nothing
-/// here: to encode, to write and to read back is this one's business. What is written is durable in the journal
-/// already. The snapshot before is read, and its checksum computed, before anything that it replaces is cut: the log
-/// from the older of the two snapshots on always stays. A crash between any two steps leaves one snapshot more, or more
-/// of the log, than needed.</para>
+/// here: to encode, to check, to write and to read back is this one's business. What is written is durable in the
+/// journal already, and a snapshot that would not give the very state that was copied is never written (D4). The one
+/// before is read, and its checksum computed, before anything that it replaces is cut: the log from the older of the
+/// two snapshots on always stays. A crash between any two steps leaves one snapshot more, or more of the log, than
+/// needed.</para>
 /// <para>A snapshot is due when the journal has grown, since the last one, by
 /// <see cref="JobEngineOptions.SnapshotJournalBytes"/> and by as much as the last one was large: writing snapshots thus
 /// never costs more than writing the journal does, and two snapshots and two such stretches of log bound what is on
@@ -29,6 +31,7 @@ internal readonly record struct SnapshotReport(long Sequence, long Bytes, long E
 /// </remarks>
 /// <param name="journal">Where snapshots go.</param>
 /// <param name="epoch">Its owner's.</param>
+/// <param name="settings">The settings that snapshots are checked under.</param>
 /// <param name="images">Takes an image of the state; every event in it is durable.</param>
 /// <param name="progress">How far the journal is durable.</param>
 /// <param name="recovered">What was found at the start.</param>
@@ -39,6 +42,7 @@ internal readonly record struct SnapshotReport(long Sequence, long Bytes, long E
 internal sealed class Snapshotter(
     IJournal journal,
     long epoch,
+    EngineSettings settings,
     Func<CancellationToken, ValueTask<StateImage>> images,
     JournalProgress progress,
     Recovery.Report recovered,
@@ -117,6 +121,7 @@ internal sealed class Snapshotter(
         var image = await images(cancellationToken).ConfigureAwait(true);
         cancellationToken.ThrowIfCancellationRequested();
         var state = SnapshotCodec.Write(image, _lastBytes + (_lastBytes / 4));
+        SnapshotCodec.Check(settings, state);
         await journal.SaveSnapshotAsync(epoch, image.Sequence, state, cancellationToken).ConfigureAwait(true);
         (_takenAt, _lastBytes) = (bytes, state.Length);
         if (before.Sequence > 0)

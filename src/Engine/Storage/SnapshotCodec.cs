@@ -99,7 +99,19 @@ internal static class SnapshotCodec
     /// <summary>Puts the state of a snapshot into a core that knows nothing yet.</summary>
     /// <exception cref="JournalDamagedException">The bytes are not whole, of an unknown version, contradict themselves,
     /// or give another state than the one that was written. The core is of no more use.</exception>
-    internal static SnapshotHeader Restore(EngineCore core, ReadOnlyMemory<byte> snapshot)
+    internal static SnapshotHeader Restore(EngineCore core, ReadOnlyMemory<byte> snapshot) =>
+        Read(core, new SnapshotReader(core), snapshot, core.State.ComputeHash);
+
+    /// <summary>Reads a snapshot as <see cref="Restore"/> does, in a fraction of the time and the memory.</summary>
+    /// <inheritdoc cref="Restore" path="/exception"/>
+    internal static SnapshotHeader Check(EngineSettings settings, ReadOnlyMemory<byte> snapshot)
+    {
+        var checker = new SnapshotChecker(settings);
+        return Read(checker.Core, checker, snapshot, checker.ComputeHash);
+    }
+
+    private static SnapshotHeader Read(
+        EngineCore core, SnapshotReader reader, ReadOnlyMemory<byte> snapshot, Func<ulong> computeHash)
     {
         var header = ReadHeader(snapshot.Span);
         Invariant.Holds(core.State.LastEventId == 0 && core.State.Jobs.Count == 0);
@@ -107,7 +119,7 @@ internal static class SnapshotCodec
         core.State.LastEventId = header.Events;
         try
         {
-            new SnapshotReader(core).Read(snapshot.Span[HeaderSize..]);
+            reader.Read(snapshot.Span[HeaderSize..]);
         }
         catch (Exception exception) when (exception is InvariantViolationException or ArgumentException)
         {
@@ -115,7 +127,7 @@ internal static class SnapshotCodec
                 $"The snapshot of frame {header.Sequence} contradicts itself.", exception);
         }
 
-        ulong hash = core.State.ComputeHash();
+        ulong hash = computeHash();
         return hash == header.StateHash
             ? header
             : throw new JournalDamagedException(

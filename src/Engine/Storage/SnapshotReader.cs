@@ -1,4 +1,3 @@
-using System.Collections;
 using Engine.Core;
 using Engine.Core.Rules;
 using Engine.Core.Scheduling;
@@ -7,7 +6,8 @@ namespace Engine.Storage;
 
 /// <summary>Builds the state that <see cref="SnapshotWriter"/> wrote down. Whatever it wrote can be read; anything else
 /// is damage.</summary>
-internal sealed class SnapshotReader(EngineCore core)
+/// <param name="core">Knows nothing yet.</param>
+internal class SnapshotReader(EngineCore core)
 {
     private readonly EngineState _state = core.State;
     private JobTypeEntry[] _types = [];
@@ -17,6 +17,8 @@ internal sealed class SnapshotReader(EngineCore core)
     private Project[] _projects = [];
     private Lane[] _lanes = [];
     private Job[] _jobs = [];
+    private bool[] _isEnded = [];
+    private int _endedCount;
 
     internal void Read(ReadOnlySpan<byte> body)
     {
@@ -129,37 +131,61 @@ internal sealed class SnapshotReader(EngineCore core)
 
     private void ReadJobs(ref ByteReader source)
     {
-        _jobs = Table<Job>(ref source);
-        _state.Jobs.EnsureCapacity(_jobs.Length);
+        int count = Count(ref source);
+        Expect(count);
+        _isEnded = new bool[count];
         var payloads = new ByteArena();
         Job? previous = null;
-        for (int i = 0; i < _jobs.Length; i++)
+        for (int i = 0; i < count; i++)
         {
-            var job = _state.NewJob();
+            var job = NextJob();
             job.Lane = At(_lanes, SnapshotJobCodec.Read(job, previous, ref source, payloads));
             job.User = job.Lane.Owner;
             Invariant.Holds(job.State != JobState.None && Enum.IsDefined(job.State));
             Invariant.Holds(job.Sequence > (previous?.Sequence ?? 0));
-            JobMoves.Restore(_state, job);
-            _jobs[i] = previous = job;
+            if (job.State.IsFinal)
+            {
+                _isEnded[i] = true;
+                _endedCount++;
+            }
+
+            Take(job, i);
+            previous = job;
         }
     }
 
     private void ReadEnded(ref ByteReader source)
     {
-        int count = source.Count();
-        Invariant.Holds(count == _jobs.Length - _state.Live.Count);
-        var isListed = new BitArray(_jobs.Length);
+        Invariant.Holds(source.Count() == _endedCount);
         int place = 0;
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < _endedCount; i++)
         {
             place += source.Int();
-            var job = At(_jobs, place);
-            Invariant.Holds(job.State.IsFinal && !isListed[place]);
-            isListed[place] = true;
-            _state.AddEnded(job);
+            Invariant.Holds(At(_isEnded, place));
+            _isEnded[place] = false;
+            TakeEnded(place);
         }
     }
+
+    /// <summary>So many jobs will follow.</summary>
+    protected virtual void Expect(int jobs)
+    {
+        _jobs = new Job[jobs];
+        _state.Jobs.EnsureCapacity(jobs);
+    }
+
+    /// <summary>An object for the next job; the one before is still needed.</summary>
+    protected virtual Job NextJob() => _state.NewJob();
+
+    /// <summary>A job was read. They come in the order in which they were submitted.</summary>
+    protected virtual void Take(Job job, int place)
+    {
+        JobMoves.Restore(_state, job);
+        _jobs[place] = job;
+    }
+
+    /// <summary>The job at this place was the next to end.</summary>
+    protected virtual void TakeEnded(int place) => _state.AddEnded(_jobs[place]);
 
     private void ReadAnswers(ref ByteReader source)
     {
@@ -190,12 +216,14 @@ internal sealed class SnapshotReader(EngineCore core)
         }
     }
 
-    /// <summary>An array for as many things as are said to follow: each takes a byte at least.</summary>
-    private static T[] Table<T>(ref ByteReader source)
+    private static T[] Table<T>(ref ByteReader source) => new T[Count(ref source)];
+
+    /// <summary>How many things are said to follow: each takes a byte at least.</summary>
+    private static int Count(ref ByteReader source)
     {
         int count = source.Count();
         Invariant.Holds(count <= source.Remaining);
-        return new T[count];
+        return count;
     }
 
     private static string Name(ref ByteReader source)

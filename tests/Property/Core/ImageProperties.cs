@@ -30,7 +30,7 @@ public sealed class ImageProperties(ITestOutputHelper output)
             Play.Of(story, watch.Look);
         }
 
-        Assert.True(watch.Changed > 300, $"{watch.Changed} of {watch.Taken} images were of a state that changed.");
+        Assert.True(watch.Changed > 150, $"{watch.Changed} of {watch.Taken} images were of a state that changed.");
         Assert.True(watch.Purged > 20, $"{watch.Purged} of {watch.Taken} images have a job that is forgotten now.");
         Assert.True(watch.Added > 100, $"{watch.Added} of {watch.Taken} images miss a job that came meanwhile.");
     }
@@ -65,8 +65,13 @@ public sealed class ImageProperties(ITestOutputHelper output)
             }
 
             // From nothing at all to a handful: changes meet jobs on both sides of the mark.
-            _taker!.Advance(_looks++ % 4);
-            if (_taker.IsWhole)
+            int count = _looks++ % 4;
+            if (count > 0)
+            {
+                _taker!.Advance(count);
+            }
+
+            if (_taker!.IsWhole)
             {
                 Compare(engine);
                 _taker = null;
@@ -92,9 +97,7 @@ public sealed class ImageProperties(ITestOutputHelper output)
             Assert.Null(state.Image);
             Assert.Equal(_expected, SnapshotCodec.Write(_taker!.ToImage()).ToArray());
 
-            var restored = engine.NewCore();
-            SnapshotCodec.Restore(restored, _expected);
-            EngineInvariants.Check(restored);
+            SnapshotCodec.Check(EngineSettings.From(engine.Options), _expected);
         }
     }
 }

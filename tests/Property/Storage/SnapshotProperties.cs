@@ -69,6 +69,7 @@ public sealed class SnapshotProperties(ITestOutputHelper output)
         var play = Longest();
         byte[] sound = Snapshot(play.Engine.Replayed(), play.Engine.Frames().Count).ToArray();
         ulong hash = play.Engine.Replayed().State.ComputeHash();
+        var settings = EngineSettings.From(play.Engine.Options);
         int refused = 0;
         for (int i = SnapshotCodec.HeaderSize; i < sound.Length; i++)
         {
@@ -82,10 +83,12 @@ public sealed class SnapshotProperties(ITestOutputHelper output)
                 {
                     SnapshotCodec.Restore(core, damaged);
                     Assert.Equal(hash, core.State.ComputeHash());
+                    SnapshotCodec.Check(settings, damaged);
                 }
                 catch (JournalDamagedException)
                 {
                     refused++;
+                    Assert.Throws<JournalDamagedException>(() => SnapshotCodec.Check(settings, damaged));
                 }
             }
         }

@@ -66,6 +66,7 @@ internal sealed class EngineUnderTest
         Snapshotter = new Snapshotter(
             Journal,
             Ownership.Epoch,
+            EngineSettings.From(Options),
             _ => Image(),
             progress,
             found,

@@ -37,6 +37,7 @@ internal sealed class SteppedEngine
         Snapshotter = new Snapshotter(
             journal,
             ownership.Epoch,
+            EngineSettings.From(options),
             _ => ImageAsync(),
             Progress,
             found,

@@ -98,8 +98,6 @@ internal sealed class ImageTaker
             Prefetch.Object(_nextUser + FarAhead < _users.Length ? _users[_nextUser + FarAhead] : null, lines: 3);
             Keep(_users[_nextUser++]);
         }
-
-        EndIfWhole();
     }
 
     /// <summary>What was taken. It is whole.</summary>
@@ -151,12 +149,14 @@ internal sealed class ImageTaker
     {
         (job.ImageNumber, job.ImagePlace) = (_number, _copiedJobs);
         _jobCopies[_copiedJobs++] = job.Copy();
+        EndIfWhole();
     }
 
     private void Copy(UserAccount user)
     {
         (user.ImageNumber, user.ImagePlace) = (_number, _copiedUsers);
         _userCopies[_copiedUsers++] = UserFacts.CopyOf(user);
+        EndIfWhole();
     }
 
     private bool WasKnown(UserAccount user) =>
