@@ -19,7 +19,7 @@ public static class EngineServiceCollectionExtensions
     /// that are added, and a health check "engine".</summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Says what the engine is made of. By default it keeps its events and the output of its
-    /// runs in memory, and has the plans of <see cref="Tiers.CoFounder"/>.</param>
+    /// runs in memory (about 256 MiB of it, the oldest goes first), and has the plans of <see cref="Tiers.CoFounder"/>.</param>
     public static IServiceCollection AddEngine(this IServiceCollection services, Action<EngineBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(services);

@@ -3,23 +3,45 @@ using System.Runtime.CompilerServices;
 namespace Engine.RunLogs;
 
 /// <summary>Keeps the output of runs in memory: gone with the process. For tests, and beside a memory journal.</summary>
+/// <remarks>Bounded as a whole: beyond <c>maxBytes</c> the lines of the jobs that wrote first go first, whether or not those
+/// jobs are kept.</remarks>
 public sealed class MemoryRunLogStore : IRunLogStore
 {
     private readonly TimeProvider _time;
     private readonly int _maxLines;
+    private readonly long _maxBytes;
     private readonly Lock _lock = new();
     private readonly Dictionary<JobId, JobLog> _jobs = [];
+
+    // Jobs with lines, in the order in which they got their first.
+    private readonly LinkedList<JobLog> _oldest = new();
+    private long _bytes;
 
     /// <summary>Creates an empty store.</summary>
     /// <param name="time">Dates the lines.</param>
     /// <param name="maxLines">Lines kept per job, 10 to 10,000,000; the oldest go first.</param>
-    public MemoryRunLogStore(TimeProvider time, int maxLines = 50_000)
+    /// <param name="maxBytes">Bytes kept of all jobs, about, 64 KiB to 1 TiB.</param>
+    public MemoryRunLogStore(TimeProvider time, int maxLines = 50_000, long maxBytes = 256 << 20)
     {
         ArgumentNullException.ThrowIfNull(time);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLines, 10);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(maxLines, 10_000_000);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxBytes, 1 << 16);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(maxBytes, 1L << 40);
         _time = time;
-        _maxLines = maxLines;
+        (_maxLines, _maxBytes) = (maxLines, maxBytes);
+    }
+
+    /// <summary>Jobs that something is remembered of.</summary>
+    internal int JobCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _jobs.Count;
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -60,8 +82,8 @@ public sealed class MemoryRunLogStore : IRunLogStore
         // Where to start is settled now, not when the first line is asked for (DA-24).
         lock (_lock)
         {
-            var job = Find(jobId);
-            return FollowCoreAsync(job, afterId ?? job.LastId, cancellationToken);
+            long start = afterId ?? (_jobs.TryGetValue(jobId, out var job) ? job.LastId : 0);
+            return FollowCoreAsync(jobId, start, cancellationToken);
         }
     }
 
@@ -74,8 +96,9 @@ public sealed class MemoryRunLogStore : IRunLogStore
             {
                 job.IsDeleted = true;
                 job.Writer = null;
-                job.Lines.Clear();
-                job.First = 0;
+                _bytes -= job.Bytes;
+                job.Clear();
+                Unlist(job);
                 job.Signal();
             }
         }
@@ -84,32 +107,62 @@ public sealed class MemoryRunLogStore : IRunLogStore
     }
 
     private async IAsyncEnumerable<RunLogLine> FollowCoreAsync(
-        JobLog job, long afterId, [EnumeratorCancellation] CancellationToken cancellationToken)
+        JobId jobId, long afterId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        while (!cancellationToken.IsCancellationRequested)
+        var job = BeginFollowing(jobId);
+        try
         {
-            RunLogLine[] lines;
-            Task changed;
-            bool deleted;
-            lock (_lock)
+            while (!cancellationToken.IsCancellationRequested)
             {
-                lines = [.. job.Lines.Skip(job.IndexOf(afterId + 1))];
-                changed = job.Changed.Task;
-                deleted = job.IsDeleted;
-            }
+                RunLogLine[] lines;
+                Task changed;
+                bool deleted;
+                lock (_lock)
+                {
+                    lines = [.. job.Lines.Skip(job.IndexOf(afterId + 1))];
+                    changed = job.Changed.Task;
+                    deleted = job.IsDeleted;
+                }
 
-            foreach (var line in lines)
+                foreach (var line in lines)
+                {
+                    yield return line;
+                    afterId = line.Id;
+                }
+
+                if (deleted)
+                {
+                    yield break;
+                }
+
+                await changed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        finally
+        {
+            EndFollowing(jobId, job);
+        }
+    }
+
+    private JobLog BeginFollowing(JobId jobId)
+    {
+        lock (_lock)
+        {
+            var job = Find(jobId);
+            job.Followers++;
+            return job;
+        }
+    }
+
+    private void EndFollowing(JobId jobId, JobLog job)
+    {
+        lock (_lock)
+        {
+            // Of a job that nobody ever wrote for nobody will say that it can be forgotten.
+            if (--job.Followers == 0 && job is { LastId: 0, Writer: null, IsDeleted: false })
             {
-                yield return line;
-                afterId = line.Id;
+                _jobs.Remove(jobId);
             }
-
-            if (deleted)
-            {
-                yield break;
-            }
-
-            await changed.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -134,6 +187,8 @@ public sealed class MemoryRunLogStore : IRunLogStore
         {
             if (job.Writer == writer)
             {
+                job.Place ??= _oldest.AddLast(job);
+                long before = job.Bytes;
                 job.Add(
                     new RunLogLine(
                         ++job.LastId,
@@ -142,15 +197,56 @@ public sealed class MemoryRunLogStore : IRunLogStore
                         clean,
                         phase is null ? null : RunLogPaging.Name(phase)),
                     _maxLines);
+                _bytes += job.Bytes - before;
+                DropOldest();
             }
+        }
+    }
+
+    private void DropOldest()
+    {
+        while (_bytes > _maxBytes && _oldest.First?.Value is { } job)
+        {
+            if (job.Count == 0)
+            {
+                // Should it write once more, it is the youngest.
+                Unlist(job);
+                continue;
+            }
+
+            long before = job.Bytes;
+            job.DropFirst();
+            _bytes += job.Bytes - before;
+        }
+    }
+
+    private void Unlist(JobLog job)
+    {
+        if (job.Place is { } place)
+        {
+            _oldest.Remove(place);
+            job.Place = null;
         }
     }
 
     private sealed class JobLog
     {
+        // What a line takes besides its text, about.
+        private const int BytesPerLine = 100;
+
         internal List<RunLogLine> Lines { get; } = [];
 
-        internal int First { get; set; }
+        internal int First { get; private set; }
+
+        internal int Count => Lines.Count - First;
+
+        /// <summary>What its lines take, about.</summary>
+        internal long Bytes { get; private set; }
+
+        /// <summary>Where it stands among those whose lines may have to go.</summary>
+        internal LinkedListNode<JobLog>? Place { get; set; }
+
+        internal int Followers { get; set; }
 
         internal long LastId { get; set; }
 
@@ -172,18 +268,33 @@ public sealed class MemoryRunLogStore : IRunLogStore
         internal void Add(RunLogLine line, int maxLines)
         {
             Lines.Add(line);
-            if (Lines.Count - First > maxLines)
+            Bytes += BytesOf(line);
+            if (Count > maxLines)
             {
-                Lines[First++] = line; // Lets go of the dropped line until the list is compacted.
-                if (First > maxLines)
-                {
-                    Lines.RemoveRange(0, First);
-                    First = 0;
-                }
+                DropFirst();
             }
 
             Signal();
         }
+
+        internal void DropFirst()
+        {
+            Bytes -= BytesOf(Lines[First]);
+            Lines[First++] = Lines[^1]; // Lets go of the dropped line until the list is compacted.
+            if (First > Lines.Count / 2)
+            {
+                Lines.RemoveRange(0, First);
+                First = 0;
+            }
+        }
+
+        internal void Clear()
+        {
+            Lines.Clear();
+            (First, Bytes) = (0, 0);
+        }
+
+        private static long BytesOf(RunLogLine line) => BytesPerLine + (sizeof(char) * (long)line.Text.Length);
 
         internal void Signal()
         {

@@ -22,6 +22,77 @@ public sealed class MemoryRunLogs : RunLogContract
     }
 }
 
+/// <summary>What is kept in memory does not grow with the number of jobs.</summary>
+public sealed class MemoryRunLogBoundTests
+{
+    private readonly MemoryRunLogStore _store = new(TimeProvider.System, maxLines: 100, maxBytes: 1 << 16);
+
+    [Fact]
+    public async Task The_lines_of_the_jobs_that_wrote_first_go_first()
+    {
+        // About 300 bytes a line: 218 of them fit.
+        JobId[] jobs = [.. Enumerable.Range(1, 30).Select(i => JobId.New(i, 0, (ulong)i))];
+        foreach (var job in jobs)
+        {
+            await WriteAsync(job, 10);
+        }
+
+        int[] kept = [.. jobs.Select(job => LinesOf(job).Count)];
+
+        Assert.Equal(218, kept.Sum());
+        Assert.Equal(kept.Order(), kept);
+        Assert.Equal((0, 10), (kept[0], kept[^1]));
+        int broken = Array.FindIndex(kept, count => count is > 0 and < 10);
+        Assert.Equal(10, LinesOf(jobs[broken])[^1].Id);
+
+        // One that writes again is the youngest, and its ids go on.
+        await WriteAsync(jobs[0], 5);
+        Assert.Equal([11L, 12, 13, 14, 15], LinesOf(jobs[0]).Select(line => line.Id));
+        await WriteAsync(jobs[1], 100);
+        await WriteAsync(jobs[2], 100);
+        Assert.Equal((5, 100, 100), (LinesOf(jobs[0]).Count, LinesOf(jobs[1]).Count, LinesOf(jobs[2]).Count));
+    }
+
+    [Fact]
+    public async Task Who_follows_a_job_that_never_writes_leaves_nothing_behind()
+    {
+        using var stop = new CancellationTokenSource();
+        await using (var lines = _store.FollowAsync(JobId.New(1, 0, 1), null, stop.Token).GetAsyncEnumerator(stop.Token))
+        {
+            var next = lines.MoveNextAsync();
+            Assert.Equal(1, _store.JobCount);
+            await stop.CancelAsync();
+            Assert.False(await next);
+        }
+
+        Assert.Equal(0, _store.JobCount);
+    }
+
+    [Fact]
+    public async Task What_is_deleted_makes_room()
+    {
+        var (kept, deleted) = (JobId.New(1, 0, 1), JobId.New(2, 0, 2));
+        await WriteAsync(deleted, 100);
+        await WriteAsync(kept, 100);
+        await _store.DeleteAsync(deleted);
+
+        await WriteAsync(JobId.New(3, 0, 3), 100);
+
+        Assert.Equal(100, LinesOf(kept).Count);
+    }
+
+    private List<RunLogLine> LinesOf(JobId job) => [.. _store.ReadAsync(job, null, 500).AsTask().Result.Lines];
+
+    private async Task WriteAsync(JobId job, int lines)
+    {
+        await using var log = _store.Open(job, 1);
+        for (int i = 0; i < lines; i++)
+        {
+            log.Write("stdout", new string('x', 100));
+        }
+    }
+}
+
 public sealed class FileRunLogs : RunLogContract
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("engine-logs-").FullName;
