@@ -132,7 +132,9 @@ internal static class VerifyCommand
             : $"  frames   {Number(scrub.FirstSequence)} to {Number(scrub.LastSequence)}: " +
                 $"{Count(scrub.EventCount, "event")} in {Count(scrub.CommitCount, "commit")}, " +
                 $"epochs {scrub.FirstEpoch} to {scrub.LastEpoch}");
-        Print($"  durable  frames up to {Number(scrub.DurableSequence)}, by the superblock");
+        Print(scrub.SegmentCount == 0
+            ? "  durable  unknown: the superblock cannot be read"
+            : $"  durable  frames up to {Number(scrub.DurableSequence)}, by the superblock");
         Print(scrub.Snapshots.Count == 0
             ? "  snapshots none"
             : $"  snapshots of frames {string.Join(", ", scrub.Snapshots.Select(Number))}");

@@ -122,6 +122,7 @@ public sealed class JournalCommandTests : IClassFixture<JournalCommandTests.Fini
             Assert.True(code == ExitCode.JournalDamaged, text);
             Assert.Contains($"{Journal} holds {Journal}/segment-", text, StringComparison.Ordinal);
             Assert.Contains("no superblock", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("by the superblock", text, StringComparison.Ordinal);
         }
 
         Assert.Equal(damaged, Contents());
