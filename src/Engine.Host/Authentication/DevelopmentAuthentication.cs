@@ -9,7 +9,9 @@ namespace Engine.Host.Authentication;
 
 /// <summary>Believes <c>Bearer dev:USER:TIER</c>, optionally followed by <c>:SUBSCRIPTION</c>. Start-up has made sure
 /// that only this machine can connect, and that this is no production.</summary>
-internal sealed class DevelopmentAuthentication(
+/// <remarks>A browser on this machine connects for anybody whose page it shows: such a page can give its own name this
+/// machine's address, and would then be let in. So the request must be addressed to this machine, too.</remarks>
+internal sealed partial class DevelopmentAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options,
     ILoggerFactory logger,
     UrlEncoder encoder,
@@ -26,6 +28,12 @@ internal sealed class DevelopmentAuthentication(
         if (!header.StartsWith(Start, StringComparison.OrdinalIgnoreCase))
         {
             return Task.FromResult(AuthenticateResult.NoResult());
+        }
+
+        if (!ListenAddresses.IsLoopback(Request.Host.Host))
+        {
+            LogForeignHost(Logger, Request.Host.Host);
+            return Task.FromResult(AuthenticateResult.Fail("The request is not addressed to this machine."));
         }
 
         string[] parts = header[Start.Length..].Trim().Split(':');
@@ -56,4 +64,8 @@ internal sealed class DevelopmentAuthentication(
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         Problems.Forbidden().ExecuteAsync(Context);
+
+    [LoggerMessage(4202, LogLevel.Warning,
+        "Refused a request to '{Host}': with development authentication it must be to localhost or a loopback address")]
+    private static partial void LogForeignHost(ILogger logger, string host);
 }

@@ -15,7 +15,7 @@ internal static class AuthenticationKeys
     [
         Setting.Choice<AuthenticationMode>("Authentication:Mode", null,
             "`Jwt`: signed bearer tokens. `Development`: `Bearer dev:USER:TIER` is believed, on loopback only "
-            + "and never in Production; the default in Development, and there is none elsewhere.",
+            + "(of requests to `localhost` or a loopback address) and never in Production; the default in Development, and there is none elsewhere.",
             (s, _, value) => s.Authentication.Mode = value),
         Setting.Text("Authentication:Authority", null, "an https URL",
             "With `Jwt`: the issuer whose published keys sign the tokens. Either this or `SigningKey`.",

@@ -37,7 +37,10 @@ internal static class ListenAddresses
 
     /// <summary>Whether only this machine can connect. A name counts when it is "localhost": any other may resolve to
     /// anything, tomorrow if not today.</summary>
-    internal static bool IsLoopback(Uri address) =>
-        string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+    internal static bool IsLoopback(Uri address) => IsLoopback(address.Host);
+
+    /// <inheritdoc cref="IsLoopback(Uri)"/>
+    internal static bool IsLoopback(string host) =>
+        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
 }

@@ -20,9 +20,10 @@ internal static class RunCommand
         HelpName = "DIR",
     };
 
-    private static readonly Option<JournalKind?> Journal = new("--journal")
+    private static readonly Option<string?> Journal = new("--journal")
     {
         Description = "faster (on disk, the default), redis (see Engine:Redis), or memory (nothing is kept).",
+        HelpName = "KIND",
     };
 
     private static readonly Option<string?> Concurrency = new("--concurrency")
@@ -110,7 +111,10 @@ internal static class RunCommand
 
         if (parsed.GetValue(Journal) is { } journal)
         {
-            settings.Journal = journal;
+            settings.Journal = Enum.GetValues<JournalKind>()
+                .Cast<JournalKind?>()
+                .FirstOrDefault(kind => string.Equals($"{kind}", journal, StringComparison.OrdinalIgnoreCase))
+                ?? throw new UsageException($"--journal must be faster, redis or memory; found '{journal}'.");
             List<string> problems = [];
             SettingsRules.CheckJournal(settings, problems);
             if (problems.Count > 0)
@@ -127,6 +131,12 @@ internal static class RunCommand
                     ? number
                     : throw new UsageException(
                         $"--concurrency must be a whole number from 1 to 10,000; found '{concurrency}'.");
+        }
+
+        if (settings.Engine.MaxConcurrentRuns == 0)
+        {
+            // Nothing would ever end, and neither would this.
+            throw new SettingsException(["Engine:MaxConcurrentRuns: must be 1 or more for run; found '0'."]);
         }
 
         foreach (string program in parsed.GetValue(Allow) ?? [])

@@ -11,6 +11,9 @@ internal static class RunHost
     // What a first signal leaves running programs to end by themselves.
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
 
+    // Clocks that are kept right step back by less.
+    private static readonly TimeSpan ClockLeadTold = TimeSpan.FromMinutes(1);
+
     /// <param name="file">The jobs, one a line.</param>
     /// <param name="options">What the command line asks for.</param>
     /// <param name="settings">The settings.</param>
@@ -121,6 +124,13 @@ internal static class RunHost
         if (engine.Recovery is { Events: > 0 } recovery)
         {
             display.Note($"Going on with what is stored: {recovery}");
+        }
+
+        if (engine.ClockLead > ClockLeadTold)
+        {
+            display.Problem(
+                $"The clock of this machine is {engine.ClockLead:d\\.hh\\:mm\\:ss} behind the journal's: retries and scheduled "
+                + "jobs come due that much later (docs/monitoring.md).");
         }
     }
 

@@ -195,12 +195,15 @@ public sealed class RunCommandTests : IDisposable
     [InlineData(64, "jobs.jsonl", "--concurrency", "many")]
     [InlineData(64, "jobs.jsonl", "--allow", "sh=./sh")]
     [InlineData(64, "jobs.jsonl", "--data", "")]
+    [InlineData(64, "jobs.jsonl", "--journal", "paper")]
+    [InlineData(64, "jobs.jsonl", "--journal", "1")]
     [InlineData(64, "")]
     [InlineData(78, "jobs.jsonl", "--data", "jobs.jsonl")]
     [InlineData(78, "jobs.jsonl", "--data", "/proc/nowhere")]
     [InlineData(78, "jobs.jsonl", "--config", ".")]
     [InlineData(64, "jobs.jsonl", "--no-such-option")]
     [InlineData(78, "jobs.jsonl", "--Engine:NoSuchKey=1")]
+    [InlineData(78, "jobs.jsonl", "--Engine:MaxConcurrentRuns=0")]
     public async Task A_wrong_command_line_is_refused(int expected, params string[] arguments)
     {
         await WriteJobsAsync(1, "exit 0");

@@ -1,3 +1,5 @@
+using Engine.Storage;
+
 namespace Engine.Tests.Run;
 
 /// <summary>What <c>run</c> does with a good file.</summary>
@@ -143,5 +145,23 @@ public sealed class RunFileTests : IDisposable
 
             return read;
         }
+    }
+
+    [Fact]
+    public async Task F14_a_journal_of_the_future_is_told_of()
+    {
+        // Written by an engine whose clock was years ahead.
+        var journal = new MemoryJournal();
+        await using (var ahead = await TestEngine.StartAsync(
+            time: new ManualTimeProvider(new DateTimeOffset(2090, 1, 1, 0, 0, 0, TimeSpan.Zero)), journal: journal))
+        {
+            await ahead.SubmitQueuedAsync();
+        }
+
+        using var content = new MemoryStream("""{"user":"ada","program":"true"}"""u8.ToArray());
+        var result = await _harness.RunAsync(content, more: engine => engine.UseJournal(_ => journal));
+
+        Assert.Equal(0, result.Code);
+        Assert.StartsWith("The clock of this machine is ", Assert.Single(result.Problems), StringComparison.Ordinal);
     }
 }

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Tests.Http;
 
-/// <summary>What a host says about itself.</summary>
-public sealed class HealthTests
+/// <summary>What a host says about itself, and to whom it listens.</summary>
+public sealed class HostTests
 {
     [Fact]
     public async Task A_host_that_will_not_serve_does_not_say_that_it_starts()
@@ -25,6 +25,23 @@ public sealed class HealthTests
 
         Assert.Equal(StatusCodes.Status503ServiceUnavailable, http.Response.StatusCode);
         Assert.Contains("urn:engine:problem:stopping", System.Text.Encoding.UTF8.GetString(body.ToArray()), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("evil.example", HttpStatusCode.Unauthorized)]
+    [InlineData("127.0.0.1.evil.example:80", HttpStatusCode.Unauthorized)]
+    [InlineData("10.0.0.1", HttpStatusCode.Unauthorized)]
+    [InlineData("localhost", HttpStatusCode.OK)]
+    [InlineData("[::1]:5080", HttpStatusCode.OK)]
+    [InlineData("127.0.0.1:1", HttpStatusCode.OK)]
+    public async Task Development_callers_are_believed_only_on_requests_to_this_machine(string host, HttpStatusCode expected)
+    {
+        await using var server = await EngineServer.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/usage") { Headers = { Host = host } };
+
+        var response = await server.Client().SendAsync(request);
+
+        Assert.Equal(expected, response.StatusCode);
     }
 
     [Fact]
