@@ -150,7 +150,7 @@ internal sealed class OwnedLog : IDisposable
             {
                 _superblockFile.Write(next, _options.Reached);
             }
-            catch (IOException error)
+            catch (Exception error)
             {
                 Latch.Trip(error.Message);
                 throw;
@@ -182,7 +182,7 @@ internal sealed class OwnedLog : IDisposable
                     _options.Files.SyncData(file);
                 }
             }
-            catch (IOException error)
+            catch (Exception error)
             {
                 Latch.Trip(error.Message);
                 throw;

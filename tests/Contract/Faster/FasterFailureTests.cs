@@ -111,6 +111,30 @@ public sealed class FasterFailureTests : IDisposable
         Assert.Empty((await FasterImage.RecoverAsync(_directory["closing"]))!);
     }
 
+    /// <summary>The runtime has several exceptions for what an operating system refuses.</summary>
+    [Fact]
+    public async Task D5_A_superblock_that_cannot_be_written_for_any_reason_ends_all_acknowledgements()
+    {
+        var files = new FaultyFileSystem();
+        bool snapshotIsNamed = false;
+        files.Fault = (call, _, path) =>
+        {
+            snapshotIsNamed |= call == "rename" && path!.EndsWith(".snap", StringComparison.Ordinal);
+            return snapshotIsNamed && call == "write" ? new UnauthorizedAccessException("injected") : null;
+        };
+        await using var journal = FasterImage.Open(_directory["superblock"], options => options.Files = files);
+        var writer = await JournalWriter.AcquireAsync(journal);
+        await writer.AppendAsync("1");
+
+        await Assert.ThrowsAsync<UnauthorizedAccessException>(
+            () => journal.SaveSnapshotAsync(writer.Epoch, 1, "s"u8.ToArray()).AsTask());
+        files.Fault = static (_, _, _) => null;
+
+        var result = await writer.Start("2");
+        Assert.Equal(AppendStatus.Unknown, result.Status);
+        Assert.Contains("injected", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_append_waits_for_its_sync_and_those_behind_a_failed_one_are_unknown_too()
     {

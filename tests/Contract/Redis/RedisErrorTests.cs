@@ -42,9 +42,9 @@ public sealed class RedisErrorTests
 
         var result = await writer.Start("1").AsTask().WaitAsync(RedisJournals.Patience);
 
-        // Pauses of 20, 40, 80, 160, 320 and then 500 ms.
+        // Pauses of 20, 40, 80, 160, 320 and then 500 ms: on a machine that is busy there are fewer.
         Assert.Equal(AppendStatus.Unknown, result.Status);
-        Assert.InRange(connector.Connections, 4, 12);
+        Assert.InRange(connector.Connections, 2, 12);
     }
 
     [RedisFact]

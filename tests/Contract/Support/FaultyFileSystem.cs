@@ -14,7 +14,7 @@ internal sealed class FaultyFileSystem : FileSystemCalls
 
     /// <summary>Decides, before a call that changes something is done, whether it fails instead: the call's name, the
     /// number of the change (from 1), and what it is about where known.</summary>
-    internal Func<string, int, string?, IOException?> Fault { get; set; } = (_, _, _) => null;
+    internal Func<string, int, string?, Exception?> Fault { get; set; } = (_, _, _) => null;
 
     internal override Guid BootId => Boot;
 
