@@ -11,10 +11,6 @@ namespace Engine.Tests.Load;
 /// <summary>An engine under load, and everything that is known of it from the outside.</summary>
 internal sealed class LoadSession : IAsyncDisposable
 {
-    /// <summary>How long work that was accepted may take to be done when nothing new comes: a guard, and no
-    /// figure.</summary>
-    private static readonly TimeSpan DrainGuard = TimeSpan.FromMinutes(3);
-
     private readonly string? _directory;
     private Observer _observer;
 
@@ -23,8 +19,7 @@ internal sealed class LoadSession : IAsyncDisposable
         (Plan, Target, _directory) = (plan, target, directory);
         Audit = new JournalAudit(plan.Limits, Findings);
         Traffic = new Traffic(target, workload, Ledger, Findings, plan.Seed);
-        _observer = new Observer(target, Audit, Findings, () => Traffic.MayEnd);
-        _observer.Start();
+        _observer = Look();
     }
 
     internal LoadPlan Plan { get; }
@@ -100,15 +95,15 @@ internal sealed class LoadSession : IAsyncDisposable
     {
         try
         {
-            if (!await _observer.UntilIdleAsync().WaitAsync(DrainGuard))
+            if (!await _observer.UntilIdleAsync())
             {
                 throw new NoAnswerException("The engine is gone: what it accepted is not done.");
             }
         }
-        catch (TimeoutException)
+        catch (TimeoutException stuck)
         {
             Findings.Unless(
-                false, "V2", $"after {DrainGuard} {Audit.Queued} jobs are still queued and {Audit.Running} running");
+                false, "V2", $"{Audit.Queued} jobs are still queued and {Audit.Running} running: {stuck.Message}");
         }
     }
 
@@ -135,8 +130,7 @@ internal sealed class LoadSession : IAsyncDisposable
         await Target.StartAgainAsync();
         RestartTime = Stopwatch.GetElapsedTime(began);
         Traffic.MayEnd = false;
-        _observer = new Observer(Target, Audit, Findings, () => Traffic.MayEnd);
-        _observer.Start();
+        _observer = Look();
     }
 
     /// <summary>Holds everything that was answered against the journal and against what the engine says now. Nothing is
@@ -152,8 +146,7 @@ internal sealed class LoadSession : IAsyncDisposable
         Findings.Unless(
             Plan.MaxMemoryMiB == 0 || MemoryPeak <= Plan.MaxMemoryMiB * 1024L * 1024L,
             "F21", $"the engine took {MemoryPeak / 1024 / 1024} MiB of memory, {Plan.MaxMemoryMiB} may be");
-        _observer = new Observer(Target, Audit, Findings, () => Traffic.MayEnd);
-        _observer.Start();
+        _observer = Look();
         return resent;
     }
 
@@ -165,6 +158,14 @@ internal sealed class LoadSession : IAsyncDisposable
         {
             Directory.Delete(_directory, recursive: true);
         }
+    }
+
+    private Observer Look()
+    {
+        var patience = TimeSpan.FromSeconds(30) + (2 * Plan.Limits.Hold);
+        var observer = new Observer(Target, Audit, Findings, patience, () => Traffic.MayEnd);
+        observer.Start();
+        return observer;
     }
 
     private async Task StopLookingAsync()

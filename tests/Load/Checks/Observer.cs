@@ -16,18 +16,21 @@ internal sealed class Observer : IAsyncDisposable
     private readonly JournalAudit _audit;
     private readonly Findings _findings;
     private readonly CancellationTokenSource _stop = new();
-    private TaskCompletionSource? _idle;
+    private TaskCompletionSource<bool>? _idle;
     private Task _watching = Task.CompletedTask;
     private bool _isDisposed;
 
+    private readonly TimeSpan _patience;
     private readonly Func<bool> _mayEnd;
 
     /// <param name="target">Whom to look at.</param>
     /// <param name="audit">Told what is in its journal.</param>
     /// <param name="findings">Told what is wrong.</param>
+    /// <param name="patience">For so long nothing may happen while work waits: a guard, and no figure.</param>
     /// <param name="mayEnd">Whether somebody ends it.</param>
-    internal Observer(Target target, JournalAudit audit, Findings findings, Func<bool> mayEnd) =>
-        (_target, _audit, _findings, _mayEnd) = (target, audit, findings, mayEnd);
+    internal Observer(
+        Target target, JournalAudit audit, Findings findings, TimeSpan patience, Func<bool> mayEnd) =>
+        (_target, _audit, _findings, _patience, _mayEnd) = (target, audit, findings, patience, mayEnd);
 
     /// <summary>How often it looked.</summary>
     internal long Looks { get; private set; }
@@ -39,11 +42,13 @@ internal sealed class Observer : IAsyncDisposable
 
     /// <summary>Completes when nothing waits for a worker any more and none is at work, or when the engine is gone:
     /// false then.</summary>
+    /// <exception cref="TimeoutException">Work waits, and nothing happens.</exception>
     internal async Task<bool> UntilIdleAsync()
     {
-        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _idle, asked);
-        return await Task.WhenAny(asked.Task, _watching) == asked.Task;
+        return await Task.WhenAny(asked.Task, _watching) == asked.Task
+            && (await asked.Task ? true : throw new TimeoutException($"Nothing has happened for {_patience}."));
     }
 
     /// <summary>Reads on to the end of the journal.</summary>
@@ -75,6 +80,7 @@ internal sealed class Observer : IAsyncDisposable
         using var timer = new PeriodicTimer(Pace);
         long readAt = Stopwatch.GetTimestamp();
         var pause = TimeSpan.Zero;
+        var (movedAt, moved) = (readAt, default((QueueLook, long)));
         try
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
@@ -86,6 +92,11 @@ internal sealed class Observer : IAsyncDisposable
                 _findings.Unless(
                     queue.Queued <= queue.Cap, "A1", $"{queue.Queued} jobs are queued, {queue.Cap} may be");
                 Looks++;
+                if (moved != (queue, _audit.Events))
+                {
+                    (movedAt, moved) = (Stopwatch.GetTimestamp(), (queue, _audit.Events));
+                }
+
                 bool isIdle = queue.Queued == 0 && queue.Running == 0;
                 if (Stopwatch.GetElapsedTime(readAt) >= pause || (isIdle && asked is not null))
                 {
@@ -100,10 +111,11 @@ internal sealed class Observer : IAsyncDisposable
                     isIdle = false;
                 }
 
-                if (isIdle && asked is not null)
+                bool isStuck = !isIdle && Stopwatch.GetElapsedTime(movedAt) > _patience;
+                if (asked is not null && (isIdle || isStuck))
                 {
                     Interlocked.CompareExchange(ref _idle, null, asked);
-                    asked.SetResult();
+                    asked.SetResult(isIdle);
                 }
             }
         }
