@@ -213,12 +213,13 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
             static feed => feed.Dispose(),
             cancellationToken);
 
-    /// <summary>Changes tiers, resources, job types and the global cap while running. Raised limits take effect at once;
-    /// under lowered ones running work ends in its own time (A9).</summary>
+    /// <summary>Changes tiers, resources, job types, the global cap and most other settings while running. Raised limits
+    /// take effect at once; under lowered ones running work ends in its own time (A9). What was decided stays decided: the
+    /// instant of a job that is scheduled, for example.</summary>
     /// <param name="change">Changes a copy of the settings; called again when another change came between.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">A value breaks its rule; nothing was
-    /// changed.</exception>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">A value breaks its rule, or is one of those
+    /// that are read at the start (<see cref="JobEngineOptions"/>); nothing was changed.</exception>
     public async ValueTask ReconfigureAsync(
         Action<JobEngineOptions> change, CancellationToken cancellationToken = default)
     {
@@ -230,6 +231,7 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
             var options = OptionsRules.Copy(before);
             change(options);
             OptionsRules.Check(options);
+            OptionsRules.CheckFixed(before, options);
             var settings = EngineSettings.From(options);
             adopted = await AskAsync(
                 loop =>

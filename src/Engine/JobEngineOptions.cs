@@ -1,7 +1,8 @@
 namespace Engine;
 
-/// <summary>How one engine is set up. Tiers, resources and the global cap may change while it runs
-/// (<see cref="JobEngine.ReconfigureAsync"/>); the rest is read at start.</summary>
+/// <summary>How one engine is set up. All of it may change while it runs (<see cref="JobEngine.ReconfigureAsync"/>), but for
+/// <see cref="MaxConcurrentRuns"/>, <see cref="LeaseDuration"/>, <see cref="InboxCapacity"/> and
+/// <see cref="SnapshotJournalBytes"/>, which are read at the start.</summary>
 public sealed class JobEngineOptions
 {
     /// <summary>Queued jobs at most, over all users; beyond it submissions are refused (LA-6).</summary>

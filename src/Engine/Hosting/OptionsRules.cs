@@ -16,6 +16,30 @@ internal static class OptionsRules
         }
     }
 
+    /// <summary>Throws when a setting is changed that threads and timers of a running engine were made by.</summary>
+    internal static void CheckFixed(JobEngineOptions before, JobEngineOptions after)
+    {
+        List<string> failures = [];
+        Fixed(nameof(after.MaxConcurrentRuns), before.MaxConcurrentRuns, after.MaxConcurrentRuns);
+        Fixed(nameof(after.LeaseDuration), before.LeaseDuration, after.LeaseDuration);
+        Fixed(nameof(after.InboxCapacity), before.InboxCapacity, after.InboxCapacity);
+        Fixed(nameof(after.SnapshotJournalBytes), before.SnapshotJournalBytes, after.SnapshotJournalBytes);
+        if (failures.Count > 0)
+        {
+            throw new OptionsValidationException(nameof(JobEngineOptions), typeof(JobEngineOptions), failures);
+        }
+
+        void Fixed<T>(string name, T old, T now)
+            where T : IEquatable<T>
+        {
+            if (!old.Equals(now))
+            {
+                failures.Add(FormattableString.Invariant(
+                    $"{name} is read when the engine starts: it stays {old} while it runs, and cannot become {now}."));
+            }
+        }
+    }
+
     /// <summary>Every rule that is broken, each with the name of its setting.</summary>
     internal static List<string> Failures(JobEngineOptions options)
     {

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Engine.Runtime;
 
 /// <summary>Works on one run: start, time limit, perform, contain, normalise, report.</summary>
-internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngineOptions options, ILogger logger)
+internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, ILogger logger)
 {
     private const int MaxErrorLength = 2000;
     private readonly TimeProvider _time = engine.Time;
@@ -53,7 +53,7 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
 
             if (!ended)
             {
-                logger.RunAbandoned(run.Lease.JobId, run.Lease.Run, options.CancelGrace);
+                logger.RunAbandoned(run.Lease.JobId, run.Lease.Run, engine.Options.CancelGrace);
                 log.Write("engine", "The handler did not stop in time and was abandoned.");
                 Observe(work);
             }
@@ -84,7 +84,7 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
 
         _ = TellAsync(run, handlersStop);
         using var enough = new CancellationTokenSource();
-        var grace = Task.Delay(options.CancelGrace, _time, enough.Token);
+        var grace = Task.Delay(engine.Options.CancelGrace, _time, enough.Token);
         bool ended = await Task.WhenAny(work, grace).ConfigureAwait(false) == work;
         await enough.CancelAsync().ConfigureAwait(false);
         return ended;
@@ -108,9 +108,9 @@ internal sealed class RunExecutor(JobEngine engine, IRunLogStore logs, JobEngine
         {
             return work.Result switch
             {
-                JobOutcome.Completed completed when completed.Result.Length > options.MaxPayloadBytes =>
+                JobOutcome.Completed completed when completed.Result.Length > engine.Options.MaxPayloadBytes =>
                     Failed(run, null, TooLarge("result", completed.Result.Length), retryable: false),
-                JobOutcome.Suspended suspended when suspended.Checkpoint.Length > options.MaxPayloadBytes =>
+                JobOutcome.Suspended suspended when suspended.Checkpoint.Length > engine.Options.MaxPayloadBytes =>
                     Failed(run, null, TooLarge("checkpoint", suspended.Checkpoint.Length), retryable: false),
                 JobOutcome.Completed completed => new RunOutcome.Completed(completed.Result),
                 JobOutcome.Suspended suspended => new RunOutcome.Suspended(suspended.Checkpoint),

@@ -48,7 +48,7 @@ internal sealed class WorkerPool : IAsyncDisposable
         _logger = logger;
         _metrics = engine.Metrics;
         _capacity = engine.Options.MaxConcurrentRuns;
-        _executor = new RunExecutor(engine, logs, engine.Options, logger);
+        _executor = new RunExecutor(engine, logs, logger);
         _beat = engine.Options.LeaseDuration / 3;
         _heartbeat = _time.CreateTimer(
             static pool => _ = ((WorkerPool)pool!).HeartbeatAsync(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);

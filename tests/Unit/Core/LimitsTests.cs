@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Options;
+
 namespace Engine.Tests.Core;
 
 /// <summary>Named resources, limits that change at run time, and why a job waits (design 4; A3, A4, A9).</summary>
@@ -157,6 +159,31 @@ public sealed class LimitsTests
             await engine.Engine.ReconfigureAsync(options => options.Resources["gpu"]++))));
 
         Assert.Equal(17, engine.Engine.Options.Resources["gpu"]);
+    }
+
+    [Fact]
+    public async Task What_a_running_engine_was_made_by_cannot_be_changed()
+    {
+        // A shorter lease, say, would end before the next heartbeat of the workers there are.
+        await using var engine = await TestEngine.StartAsync();
+
+        var refused = await Assert.ThrowsAsync<OptionsValidationException>(
+            async () => await engine.Engine.ReconfigureAsync(options =>
+            {
+                options.GlobalCap = 7;
+                options.LeaseDuration = TimeSpan.FromSeconds(5);
+                options.MaxConcurrentRuns++;
+                options.InboxCapacity++;
+                options.SnapshotJournalBytes++;
+            }));
+
+        Assert.Equal(
+            ["MaxConcurrentRuns", "LeaseDuration", "InboxCapacity", "SnapshotJournalBytes"],
+            refused.Failures.Select(failure => failure.Split(' ')[0]));
+        Assert.Contains(
+            "LeaseDuration is read when the engine starts: it stays 00:01:00 while it runs, and cannot become 00:00:05.",
+            refused.Failures);
+        Assert.Equal((100, TimeSpan.FromMinutes(1)), (engine.Engine.Options.GlobalCap, engine.Engine.Options.LeaseDuration));
     }
 
     [Fact]
