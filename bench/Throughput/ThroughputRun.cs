@@ -174,7 +174,8 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         Figures.Print("snapshot_jobs", plan.Deep, "jobs");
         Figures.Print("snapshot_load_time", figures.Load.TotalMilliseconds, "ms");
         Figures.Print("snapshot_save_time", figures.Save.TotalMilliseconds, "ms");
-        Figures.Print("snapshot_fold_time", figures.Fold.TotalMilliseconds, "ms");
+        Figures.Print("snapshot_copy_time", figures.Copy.TotalMilliseconds, "ms");
+        Figures.Print("snapshot_pause", figures.Pause.TotalMilliseconds, "ms");
         Figures.Print("snapshot_size", figures.Bytes, "B");
         Figures.Print("snapshot_size_per_job", (double)figures.Bytes / plan.Deep, "B");
     }

@@ -95,11 +95,11 @@ public sealed class JobEngineOptions
     /// <value>16 to 1,048,576. The default is 65,536.</value>
     public int InboxCapacity { get; set; } = 65_536;
 
-    /// <summary>How much the journal grows before a snapshot is taken and older frames are let go: this many bytes, or as
-    /// many as the last snapshot has, whichever is more. Smaller ones make the next start faster and keep less on disk;
+    /// <summary>How much the journal grows before a snapshot is taken and older frames are let go: this many bytes, or four
+    /// times as many as the last snapshot has, whichever is more. Smaller ones make the next start faster and keep less on disk;
     /// larger ones write fewer snapshots, each of which costs time and memory as the kept jobs do. Two snapshots, and the
     /// journal from the older of them on, stay on disk. A journal that does not outlive the process
     /// (<see cref="Storage.Durability.Memory"/>) gets none.</summary>
-    /// <value>0 (never) to 1,073,741,824 bytes. The default is 67,108,864 (64 MiB).</value>
-    public int SnapshotJournalBytes { get; set; } = 64 * 1024 * 1024;
+    /// <value>0 (never) to 1,073,741,824 bytes. The default is 134,217,728 (128 MiB).</value>
+    public int SnapshotJournalBytes { get; set; } = 128 * 1024 * 1024;
 }

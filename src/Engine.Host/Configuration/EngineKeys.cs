@@ -32,9 +32,9 @@ internal static class EngineKeys
             + "and take over when its right ends. Otherwise such a start ends with exit code 75. For `serve` only, and "
             + "not with `Journal` `Memory`.",
             (s, _, value) => s.Standby = value),
-        Setting.Integer("Snapshots:JournalBytes", 64 * 1024 * 1024, 0, 1_073_741_824,
-            "How much the journal grows before a snapshot is taken and older events are let go, in bytes; at least as "
-            + "much as the last snapshot has. Smaller: faster starts and less on disk; larger: fewer snapshots, each of "
+        Setting.Integer("Snapshots:JournalBytes", 128 * 1024 * 1024, 0, 1_073_741_824,
+            "How much the journal grows before a snapshot is taken and older events are let go, in bytes; at least four "
+            + "times as much as the last snapshot has. Smaller: faster starts and less on disk; larger: fewer snapshots, each of "
             + "which costs time and memory as the kept jobs do. 0: never, the journal keeps everything.",
             (s, _, value) => s.Engine.SnapshotJournalBytes = value),
         Setting.Integer("GlobalCap", 100, 1, 100_000_000,

@@ -131,7 +131,11 @@ internal sealed class Life : IDisposable
                 _engine.SnapshotBytes,
                 _engine.World.Clock,
                 _metrics,
-                NullLogger.Instance);
+                NullLogger.Instance)
+            {
+                // Often: the worlds are small.
+                GrowthPerByte = 1,
+            };
         }
 
         IsUp = true;

@@ -107,7 +107,7 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
     /// <inheritdoc cref="Job.ImageNumber"/>
     internal int ImageNumber;
 
-    /// <inheritdoc cref="Job.ImageNumber"/>
+    /// <summary>Its place there.</summary>
     internal int ImagePlace;
 }
 

@@ -63,12 +63,8 @@ internal sealed class Job : HeapNode
     /// <summary>One of <see cref="JobMilestones"/>.</summary>
     internal bool IsMilestone;
 
-    /// <summary>The image (<see cref="Imaging.ImageTaker"/>) that has it, or that it came too late for, and its place
-    /// there. They belong to the object, not to the job that it stands for.</summary>
+    /// <summary>The image (<see cref="Imaging.ImageTaker"/>) that has it, or that it came too late for.</summary>
     internal int ImageNumber;
-
-    /// <inheritdoc cref="ImageNumber"/>
-    internal int ImagePlace;
 
     internal Job? Previous;
     internal Job? Next;

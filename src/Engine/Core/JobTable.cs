@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Engine.Core.Imaging;
 
 namespace Engine.Core;
 
@@ -17,6 +18,8 @@ internal sealed class JobTable
 
     private Slot[] _slots = new Slot[SmallestSize];
     private int _shift = ShiftFor(SmallestSize);
+    private ImageTaker? _walker;
+    private int _walked;
 
     internal int Count { get; private set; }
 
@@ -32,22 +35,6 @@ internal sealed class JobTable
                 }
             }
         }
-    }
-
-    /// <summary>All of them, in no order that means anything.</summary>
-    internal Job[] ToArray()
-    {
-        var jobs = new Job[Count];
-        int count = 0;
-        foreach (var slot in _slots)
-        {
-            if (slot.Job is { } job)
-            {
-                jobs[count++] = job;
-            }
-        }
-
-        return jobs;
     }
 
     internal IEnumerable<JobId> Keys => Values.Select(job => job.Id);
@@ -100,6 +87,12 @@ internal sealed class JobTable
             int home = (int)(_slots[index].Hash >> _shift);
             if (Distance(home, index) >= Distance(gap, index))
             {
+                if (gap < _walked && index >= _walked)
+                {
+                    // The walk has been there already, and has not come here yet.
+                    _walker?.Meet(_slots[index].Job!);
+                }
+
                 _slots[gap] = _slots[index];
                 gap = index;
             }
@@ -119,6 +112,34 @@ internal sealed class JobTable
         }
     }
 
+    /// <summary>Begins to walk through the table, which may change meanwhile: every job that is here now and stays is
+    /// met at least once.</summary>
+    internal void BeginWalk(ImageTaker walker) => (_walker, _walked) = (walker, 0);
+
+    /// <summary>Walks on. Returns how many places were looked at: fewer than asked for at the end.</summary>
+    internal int Walk(int count)
+    {
+        const int FarAhead = 24;
+        const int JobLines = 5;
+        int first = _walked;
+        int end = (int)Math.Min((long)first + count, _slots.Length);
+        while (_walker is { } walker && _walked < end)
+        {
+            int far = _walked + FarAhead;
+            Core.Prefetch.Object(far < _slots.Length ? _slots[far].Job : null, JobLines);
+            if (_slots[_walked++].Job is { } job)
+            {
+                // Who has all it wanted ends the walk.
+                walker.Meet(job);
+            }
+        }
+
+        return _walker is null ? count : _walked - first;
+    }
+
+    /// <summary>Nobody walks any more.</summary>
+    internal void EndWalk() => (_walker, _walked) = (null, 0);
+
     private int IndexOf(JobId id, ulong hash)
     {
         var slots = _slots;
@@ -135,6 +156,8 @@ internal sealed class JobTable
 
     private void Resize(int size)
     {
+        // Every place changes.
+        Walk(int.MaxValue);
         var old = _slots;
         _slots = new Slot[size];
         _shift = ShiftFor(size);

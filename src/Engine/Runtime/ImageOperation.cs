@@ -7,10 +7,13 @@ namespace Engine.Runtime;
 /// and every event in it is durable.</summary>
 internal sealed class ImageOperation : Operation<ImageTaker>
 {
+    /// <summary>Some tens of microseconds of work.</summary>
+    internal const int UsuallyCopiedPerStep = 512;
+
     private ImageTaker? _taker;
 
-    /// <summary>How many jobs and users one step copies: some tens of microseconds, which others wait for.</summary>
-    internal int CopiedPerStep { get; init; } = 512;
+    /// <summary>How many jobs and users one step copies, while others wait.</summary>
+    internal int CopiedPerStep { get; init; } = UsuallyCopiedPerStep;
 
     internal override bool Execute(LoopContext loop)
     {

@@ -23,8 +23,8 @@ internal readonly record struct SnapshotReport(long Sequence, long Bytes, long E
 /// two snapshots on always stays. A crash between any two steps leaves one snapshot more, or more of the log, than
 /// needed.</para>
 /// <para>A snapshot is due when the journal has grown, since the last one, by
-/// <see cref="JobEngineOptions.SnapshotJournalBytes"/> and by as much as the last one was large: writing snapshots thus
-/// never costs more than writing the journal does, and two snapshots and two such stretches of log bound what is on
+/// <see cref="JobEngineOptions.SnapshotJournalBytes"/> and by four times as much as the last one was large: taking them
+/// thus never costs much beside the journal itself, and two snapshots and two such stretches of log bound what is on
 /// disk. While it works it holds the state once more in memory, and twice as bytes.</para>
 /// <para>No thread and no timer: a thread (<see cref="SnapshotThread"/>) or a simulator calls it, one call at a
 /// time.</para>
@@ -56,6 +56,10 @@ internal sealed class Snapshotter(
     private long _lastBytes = recovered.SnapshotBytes;
     private long _notBefore = long.MinValue;
 
+    /// <summary>How much the journal grows for each byte of the last snapshot. What a snapshot costs for a job that is kept
+    /// is as much as some events cost: there should be more of those.</summary>
+    internal int GrowthPerByte { get; init; } = 4;
+
     /// <summary>The value of <see cref="JournalProgress.Bytes"/> at which the next one is due.</summary>
     internal long DueAt => Math.Max(_takenAt + Step, _notBefore);
 
@@ -65,7 +69,7 @@ internal sealed class Snapshotter(
     /// <summary>Whether one is worth while before the engine ends: it spares the next start as much.</summary>
     internal bool IsDueAtStop => progress.Bytes - _takenAt >= Step / 2;
 
-    private long Step => Math.Max(journalBytes, _lastBytes);
+    private long Step => Math.Max(journalBytes, GrowthPerByte * _lastBytes);
 
     /// <summary>Takes a snapshot of all that is durable now and cuts what is below the one before. A failure is logged
     /// and counted, and tried again after the journal has grown by a quarter of the usual.</summary>

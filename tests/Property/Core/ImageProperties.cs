@@ -1,5 +1,8 @@
 using Engine.Core;
 using Engine.Core.Imaging;
+using Engine.Core.Rules;
+using Engine.Estimation;
+using Engine.Runtime;
 using Engine.Storage;
 using Engine.Tests.Stories;
 using FsCheck.Fluent;
@@ -35,6 +38,76 @@ public sealed class ImageProperties(ITestOutputHelper output)
         Assert.True(watch.Added > 100, $"{watch.Added} of {watch.Taken} images miss a job that came meanwhile.");
     }
 
+    /// <summary>Jobs that go close up their place in the table, and jobs that come make it grow: either way others move,
+    /// past the place that the copying has come to.</summary>
+    [Fact]
+    public void D4_An_image_misses_no_job_that_moves_in_a_table_that_shrinks_and_grows()
+    {
+        var dice = new Random(14);
+        int grown = 0;
+        for (int round = 0; round < 400; round++)
+        {
+            var table = new Table(dice);
+            table.Submit(20 + dice.Next(200));
+            byte[] expected = SnapshotCodec.Write(table.Core, 1).ToArray();
+            var taker = new ImageTaker(table.Core.State, 1, table.Core.State.Now);
+            int before = table.Core.State.Jobs.Count;
+            for (int step = dice.Next(120); step > 0; step--)
+            {
+                table.Submit(dice.Next(round % 2 == 0 ? 12 : 2));
+                table.Forget(dice.Next(4));
+                taker.Advance(dice.Next(5));
+            }
+
+            taker.Advance(int.MaxValue);
+            Assert.True(taker.IsWhole, "The walk has ended, and some jobs were not met.");
+            grown += table.Core.State.Jobs.Count > 2 * before ? 1 : 0;
+            Assert.Equal(expected, SnapshotCodec.Write(taker.ToImage()).ToArray());
+        }
+
+        Assert.True(grown > 5, $"Only {grown} tables grew to twice their size while they were copied.");
+    }
+
+    private sealed class Table(Random dice)
+    {
+        private readonly List<JobId> _waiting = [];
+
+        internal EngineCore Core { get; } = new(
+            EngineSettings.From(new JobEngineOptions
+            {
+                Types = [new JobType { Name = "work" }],
+                GlobalCap = 1_000_000,
+                Tiers = [new Tier { Name = "free", DailyLimit = 1_000_000 }],
+            }),
+            new MovingAverageEstimator(),
+            new BatchWriter());
+
+        internal void Submit(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                var bytes = new byte[16];
+                dice.NextBytes(bytes);
+                var id = new JobId(new Guid(bytes));
+                var submission = new Submission(
+                    id, true, "work", $"u{dice.Next(30)}", null, "free", 0, new byte[3], null, null, default);
+                Assert.Equal(SubmitOutcome.Queued, Submitting.Decide(Core, submission).Outcome);
+                _waiting.Add(id);
+            }
+        }
+
+        internal void Forget(int count)
+        {
+            for (int i = 0; i < count && _waiting.Count > 0; i++)
+            {
+                int place = dice.Next(_waiting.Count);
+                Cancelling.Decide(Core, Core.State.Jobs[_waiting[place]]);
+                _waiting.RemoveAt(place);
+                Core.Emit(new JobEvent { Kind = EventKind.JobsPurged, Count = 1 });
+            }
+        }
+    }
+
     /// <summary>Begins an image whenever none is under way, copies a little more of it at each look, and compares it
     /// when it is whole.</summary>
     private sealed class Photographer
@@ -65,7 +138,7 @@ public sealed class ImageProperties(ITestOutputHelper output)
             }
 
             // From nothing at all to a handful: changes meet jobs on both sides of the mark.
-            int count = _looks++ % 4;
+            int count = _looks++ % 4 * 6;
             if (count > 0)
             {
                 _taker!.Advance(count);

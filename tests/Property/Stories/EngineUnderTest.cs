@@ -73,7 +73,10 @@ internal sealed class EngineUnderTest
             journalBytes: 500,
             Time,
             metrics,
-            NullLogger.Instance);
+            NullLogger.Instance)
+        {
+            GrowthPerByte = 1,
+        };
         _inbox = new Inbox(65_536);
         Feed = new LiveFeed();
         Feed.StartAfter(Core.State.LastEventId);

@@ -2,31 +2,29 @@ namespace Engine.Core.Imaging;
 
 /// <summary>Takes the state as it is at one instant, bit by bit, while it goes on changing: copy on write.</summary>
 /// <remarks>
-/// <para>At the beginning it notes which jobs and users there are, and copies what is small. From then on, whoever is
-/// about to change one that has not been copied has it copied first (<see cref="Keep(Job)"/>), and
-/// <see cref="Advance"/> copies the others, a few at a time. What comes into being later carries the number of this
-/// image from its first moment, and is left out.</para>
+/// <para>At the beginning it notes which users there are and how many jobs, and copies what is small. From then on,
+/// whoever is about to change one that has not been copied has it copied first (<see cref="Keep(Job)"/>), and
+/// <see cref="Advance"/> walks through the table of jobs and copies the others, a few at a time. What comes into being
+/// later carries the number of this image from its first moment, and is left out.</para>
 /// <para>All of that is done by the one thread that changes the state. Once it is whole, <see cref="ToImage"/> may be
 /// called by any.</para>
 /// </remarks>
 internal sealed class ImageTaker
 {
     private const int FarAhead = 12;
-    private const int JobLines = 5;
+    private const int PieceSize = 1024;
 
     private readonly EngineState _state;
     private readonly int _number;
-    private readonly Job[] _jobs;
-    private readonly Job[] _ended;
+    private readonly int _jobCount;
     private readonly UserAccount[] _users;
-    private readonly Job[] _jobCopies;
+    private readonly List<Job[]> _jobCopies = [];
     private readonly UserFacts[] _userCopies;
     private readonly TierFacts[] _tiers;
     private readonly KeptAnswer[] _answers;
     private readonly (UserAccount User, int Day)[] _idle;
     private readonly int _projectCount;
     private readonly (Instant Now, long LastSequence, long LastEventId, Ordering Ordering, long HeadStartMs) _facts;
-    private int _nextJob;
     private int _nextUser;
     private int _copiedJobs;
     private int _copiedUsers;
@@ -41,33 +39,41 @@ internal sealed class ImageTaker
         (_state, Sequence) = (state, sequence);
         _number = ++state.ImageNumber;
         _facts = (instant, state.LastSequence, state.LastEventId, state.Ordering, state.HeadStartMs);
-        _jobs = state.Jobs.ToArray();
-        _ended = state.Ended.ToArray();
+        _jobCount = state.Jobs.Count;
         _users = [.. state.Users.Values];
         _tiers = TierFacts.Of(state);
         _answers = [.. state.Answers];
         _idle = [.. state.IdleUsers];
         _projectCount = state.Projects.Count;
-        _jobCopies = new Job[_jobs.Length];
         _userCopies = new UserFacts[_users.Length];
         state.Image = this;
+        state.Jobs.BeginWalk(this);
         EndIfWhole();
     }
 
     /// <summary>The last frame that it includes.</summary>
     internal long Sequence { get; }
 
-    internal bool IsWhole => _copiedJobs == _jobs.Length && _copiedUsers == _users.Length;
+    internal bool IsWhole => _copiedJobs == _jobCount && _copiedUsers == _users.Length;
 
     /// <summary>To be called before anything is changed that is known of a job or of its user.</summary>
     internal void Keep(Job job)
     {
-        if (job.ImageNumber != _number && !Planted.Is(PlantedBug.SnapshotCopiesLate))
+        if (!Planted.Is(PlantedBug.SnapshotCopiesLate))
         {
-            Copy(job);
+            Meet(job);
         }
 
         Keep(job.User);
+    }
+
+    /// <summary>Copies a job if it has not been copied yet.</summary>
+    internal void Meet(Job job)
+    {
+        if (job.ImageNumber != _number)
+        {
+            Copy(job);
+        }
     }
 
     /// <summary>To be called before anything is changed that is known of a user.</summary>
@@ -80,19 +86,10 @@ internal sealed class ImageTaker
     }
 
     /// <summary>Copies some of what has not been copied yet. When all is, nobody need keep anything any more.</summary>
-    /// <param name="count">How many jobs and users it looks at, at most.</param>
+    /// <param name="count">How many places of jobs and users it looks at, at most.</param>
     internal void Advance(int count)
     {
-        for (; count > 0 && _nextJob < _jobs.Length; count--)
-        {
-            Prefetch.Object(_nextJob + FarAhead < _jobs.Length ? _jobs[_nextJob + FarAhead] : null, JobLines);
-            var job = _jobs[_nextJob++];
-            if (job.ImageNumber != _number)
-            {
-                Copy(job);
-            }
-        }
-
+        count -= _state.Jobs.Walk(count);
         for (; count > 0 && _nextUser < _users.Length; count--)
         {
             Prefetch.Object(_nextUser + FarAhead < _users.Length ? _users[_nextUser + FarAhead] : null, lines: 3);
@@ -104,28 +101,14 @@ internal sealed class ImageTaker
     internal StateImage ToImage()
     {
         Invariant.Holds(IsWhole);
-        var ended = new Job[_ended.Length];
-        var isEnded = new bool[_jobCopies.Length];
-        for (int i = 0; i < ended.Length; i++)
-        {
-            // The object may stand for another job by now, but not for another place.
-            int place = _ended[i].ImagePlace;
-            ended[i] = _jobCopies[place];
-            isEnded[place] = true;
-        }
-
-        var live = new Job[_jobCopies.Length - ended.Length];
-        int count = 0;
-        for (int place = 0; place < isEnded.Length; place++)
-        {
-            if (!isEnded[place])
-            {
-                live[count++] = _jobCopies[place];
-            }
-        }
-
+        var all = _jobCopies.SelectMany(piece => piece).Take(_jobCount);
+        Job[] live = [.. all.Where(job => !job.State.IsFinal)];
+        Job[] ended = [.. all.Where(job => job.State.IsFinal)];
         Array.Sort(live, static (left, right) => left.Sequence.CompareTo(right.Sequence));
-        var projects = StateImage.ProjectsOf(_jobCopies.Select(job => (job.Lane.Project, 1L)));
+
+        // The last thing that happens to a job is its end.
+        Array.Sort(ended, static (left, right) => left.LastEventId.CompareTo(right.LastEventId));
+        var projects = StateImage.ProjectsOf(all.Select(job => (job.Lane.Project, 1L)));
         Invariant.Holds(projects.Length == _projectCount);
         return new StateImage
         {
@@ -147,8 +130,14 @@ internal sealed class ImageTaker
 
     private void Copy(Job job)
     {
-        (job.ImageNumber, job.ImagePlace) = (_number, _copiedJobs);
-        _jobCopies[_copiedJobs++] = job.Copy();
+        job.ImageNumber = _number;
+        int place = _copiedJobs++ % PieceSize;
+        if (place == 0)
+        {
+            _jobCopies.Add(new Job[PieceSize]);
+        }
+
+        _jobCopies[^1][place] = job.Copy();
         EndIfWhole();
     }
 
@@ -167,6 +156,7 @@ internal sealed class ImageTaker
         if (IsWhole && ReferenceEquals(_state.Image, this))
         {
             _state.Image = null;
+            _state.Jobs.EndWalk();
         }
     }
 }
