@@ -38,7 +38,7 @@ public sealed class ImageProperties(ITestOutputHelper output)
         Assert.True(watch.Added > 100, $"{watch.Added} of {watch.Taken} images miss a job that came meanwhile.");
     }
 
-    /// <summary>Jobs that go close up their place in the table, and jobs that come make it grow: either way others move,
+    /// <summary>Jobs that go close up their place in the table, and jobs that come make it grow: others move then,
     /// past the place that the copying has come to.</summary>
     [Fact]
     public void D4_An_image_misses_no_job_that_moves_in_a_table_that_shrinks_and_grows()
