@@ -118,7 +118,7 @@ internal sealed record ThroughputPlan
         Rounds = 2,
         Deep = 100_000,
         Calls = 2_000,
-        Retained = 10_000,
+        Retained = 100_000,
         RecoveryEvents = 200_000,
     };
 }

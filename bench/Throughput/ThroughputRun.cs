@@ -4,6 +4,7 @@ namespace Engine.Bench.Throughput;
 internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
 {
     private const int Shallow = 1_000;
+    private const int FewRetained = 1_000;
 
     internal static string[] Parts { get; } =
         ["baselines", "life-cycles", "depths", "handlers", "calls", "recovery"];
@@ -70,17 +71,21 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         PrintRate("quartz_best_life_cycles", Math.Max(best, loaded), "jobs/s");
     }
 
-    // With limits and without in turns, so that both meet the same machine.
+    // In turns, so that all meet the same machine.
     private async Task LifeCyclesAsync()
     {
         await using EngineUnderTest limited = await EngineUnderTest.StartAsync(
             journals.OpenNew(), limited: true, retained: plan.Retained);
         await using EngineUnderTest free = await EngineUnderTest.StartAsync(
             journals.OpenNew(), limited: false, retained: plan.Retained);
+        await using EngineUnderTest forgetful = await EngineUnderTest.StartAsync(
+            journals.OpenNew(), limited: true, retained: FewRetained);
         await limited.FillAsync(plan.Queued);
         await free.FillAsync(plan.Queued);
+        await forgetful.FillAsync(plan.Queued);
         await limited.WarmUpAsync(plan.Window, plan.Retained);
         await free.WarmUpAsync(plan.Window, plan.Retained);
+        await forgetful.WarmUpAsync(plan.Window, FewRetained);
 
         long bytes = limited.Journal.Bytes;
         long appends = limited.Journal.Appends;
@@ -89,6 +94,7 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         long jobs = 0;
         var limitedRates = new List<double>();
         var freeRates = new List<double>();
+        var forgetfulRates = new List<double>();
         for (int round = 0; round < plan.Rounds; round++)
         {
             long before = GC.GetTotalAllocatedBytes(precise: true);
@@ -100,16 +106,20 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
             limitedRates.Add(ended / elapsed.TotalSeconds);
             (ended, elapsed) = await free.CycleAsync(plan.Window);
             freeRates.Add(ended / elapsed.TotalSeconds);
+            (ended, elapsed) = await forgetful.CycleAsync(plan.Window);
+            forgetfulRates.Add(ended / elapsed.TotalSeconds);
         }
 
         await limited.VerifyAsync();
         await free.VerifyAsync();
+        await forgetful.VerifyAsync();
         PrintRate("life_cycles", Figures.Median(limitedRates), "jobs/s");
         Figures.Print("processor_time_per_job", processor.TotalMicroseconds / jobs, "us");
         Figures.Print("allocated_per_job", (double)allocated / jobs, "B");
         Figures.Print("journal_bytes_per_job", (double)(limited.Journal.Bytes - bytes) / jobs, "B");
         Figures.Print("jobs_per_append", (double)jobs / (limited.Journal.Appends - appends), "jobs");
         PrintRate("limits_off_life_cycles", Figures.Median(freeRates), "jobs/s");
+        PrintRate("forgetful_life_cycles", Figures.Median(forgetfulRates), "jobs/s");
     }
 
     private async Task DepthsAsync()
