@@ -70,7 +70,10 @@ public sealed partial class JobEngine
                 bytes,
                 _time,
                 Metrics,
-                _logger);
+                _logger)
+            {
+                GrowthPerByte = _options.SnapshotGrowth,
+            };
             _snapshots = new SnapshotThread(snapshotter, progress, _logger);
             _snapshots.Start();
         }

@@ -102,4 +102,7 @@ public sealed class JobEngineOptions
     /// (<see cref="Storage.Durability.Memory"/>) gets none.</summary>
     /// <value>0 (never) to 1,073,741,824 bytes. The default is 134,217,728 (128 MiB).</value>
     public int SnapshotJournalBytes { get; set; } = 128 * 1024 * 1024;
+
+    /// <summary>How much the journal grows for each byte of the last snapshot; tests want many of them.</summary>
+    internal int SnapshotGrowth { get; set; } = 4;
 }

@@ -42,6 +42,9 @@ internal static class Workload
     internal static JobEngineOptions Options(int leaseMs = 0, int snapshotBytes = 0) => new()
     {
         SnapshotJournalBytes = snapshotBytes,
+
+        // As often as there is anything to take one of.
+        SnapshotGrowth = 1,
         LeaseDuration = TimeSpan.FromMilliseconds(leaseMs > 0 ? leaseMs : DefaultLeaseMs),
         GlobalCap = GlobalCap,
         MaxConcurrentRuns = 16,

@@ -215,6 +215,7 @@ internal static class OptionsRules
         SharedProjects = options.SharedProjects,
         InboxCapacity = options.InboxCapacity,
         SnapshotJournalBytes = options.SnapshotJournalBytes,
+        SnapshotGrowth = options.SnapshotGrowth,
     };
 
     private static TimeSpan Ms(int ms) => TimeSpan.FromMilliseconds(ms);

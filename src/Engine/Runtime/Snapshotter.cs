@@ -58,7 +58,7 @@ internal sealed class Snapshotter(
 
     /// <summary>How much the journal grows for each byte of the last snapshot. What a snapshot costs for a job that is kept
     /// is as much as some events cost: there should be more of those.</summary>
-    internal int GrowthPerByte { get; init; } = 4;
+    internal required int GrowthPerByte { get; init; }
 
     /// <summary>The value of <see cref="JournalProgress.Bytes"/> at which the next one is due.</summary>
     internal long DueAt => Math.Max(_takenAt + Step, _notBefore);

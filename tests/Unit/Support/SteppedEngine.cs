@@ -44,7 +44,10 @@ internal sealed class SteppedEngine
             options.SnapshotJournalBytes,
             time,
             metrics,
-            NullLogger.Instance);
+            NullLogger.Instance)
+        {
+            GrowthPerByte = options.SnapshotGrowth,
+        };
     }
 
     internal ManualTimeProvider Time { get; }
