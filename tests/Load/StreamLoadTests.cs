@@ -10,8 +10,9 @@ namespace Engine.Tests.Load;
 public sealed class StreamLoadTests(ITestOutputHelper output)
 {
     /// <summary>What a request may cost while the crowd watches, as a multiple of what it costs without. Processor
-    /// time, not time: a busy machine stretches both alike, and neither is measured by waiting.</summary>
-    private const double MaxCost = 2;
+    /// time, not time: a busy machine stretches both alike, and neither is measured by waiting. Work for each watcher would
+    /// cost a hundred times as much; up to 1.7 was seen where caches had to be shared.</summary>
+    private const double MaxCost = 4;
 
     [Theory]
     [InlineData("inprocess", 5_000, 15_000)]
