@@ -22,6 +22,29 @@ public sealed class ImageProperties(ITestOutputHelper output)
             Play.Of(story, watch.Look);
         });
 
+    [Fact]
+    public void D4_A_snapshot_that_would_give_another_state_is_never_written()
+    {
+        var options = new JobEngineOptions { Types = [new JobType { Name = "work" }] };
+        var engine = new EngineUnderTest(options, EngineUnderTest.NewClock(), new MemoryJournal());
+        var id = new JobId(new Guid(1, 7, 0x7000, [0x80, 0, 0, 0, 0, 0, 0, 1]));
+        engine.Post(core => Submitting.Decide(
+            core, new Submission(id, true, "work", "u", null, "bootstrapper", 0, new byte[3], null, "key", default)));
+        engine.Run();
+        try
+        {
+            Planted.Bug = PlantedBug.SnapshotMissesTable;
+            Assert.Throws<JournalDamagedException>(() => EngineUnderTest.Done(engine.Snapshotter.TakeAsync(default)));
+        }
+        finally
+        {
+            Planted.Bug = PlantedBug.None;
+        }
+
+        Assert.Null(EngineUnderTest.Done(engine.Journal.LoadSnapshotAsync()));
+        Assert.NotNull(EngineUnderTest.Done(engine.Snapshotter.TakeAsync(default)));
+    }
+
     /// <summary>The law above says nothing about states that stand still.</summary>
     [Fact]
     public void The_stories_change_purge_and_add_jobs_while_they_are_copied()
