@@ -1,5 +1,4 @@
 using Engine.Core;
-using Engine.Core.Imaging;
 using Engine.Diagnostics;
 using Engine.Estimation;
 using Engine.Runtime;
@@ -9,17 +8,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Simulation.Driver;
 
-/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread,
-/// from
+/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread, from
 /// the opening of the journal to the end of the process.</summary>
 internal sealed class Life : IDisposable
 {
     // A loop that does not come to rest within this many steps of one instant does not come to rest.
     private const int MaxIdleWakes = 1000;
     private const int StepsAtOnce = 4;
-
-    // So few that the state changes between two of them.
-    private const int CopiedPerStep = 1;
 
     private readonly SimEngine _engine;
     private readonly BatchWriter _writer = new();
@@ -28,16 +23,10 @@ internal sealed class Life : IDisposable
 #pragma warning restore CA2213
     private readonly EngineMetrics _metrics = new();
     private readonly List<SimCall> _calls = [];
-    private readonly List<SimClaim> _claims = [];
-    private readonly List<string[]> _waiting = [];
+    private readonly Claims _claims;
     private Inbox _inbox = null!;
     private LoopContext _context = null!;
-    private JournalProgress? _progress;
-    private Snapshotter? _snapshotter;
-    private bool _takesSnapshot;
-    private ImageOperation? _imageAsked;
-    private TaskCompletionSource<StateImage>? _imageWanted;
-    private Task _snapshot = Task.CompletedTask;
+    private Snapshots? _snapshots;
     private bool _isPumpPlanned;
     private long _wakeVersion;
     private int _idleWakes;
@@ -47,6 +36,7 @@ internal sealed class Life : IDisposable
         _engine = engine;
         Stored = journal;
         Witness = new Witness(engine.Inquest, _writer) { WorkersServeAll = engine.WorkersServeAll };
+        _claims = new Claims(this, engine);
         _journal = new PortJournal(this, journal, engine.Inquest, () => engine.CrashesAtPort(this));
     }
 
@@ -108,36 +98,17 @@ internal sealed class Life : IDisposable
         var feed = new LiveFeed();
         feed.StartAfter(Core.State.LastEventId);
         _context = new LoopContext(Core, feed);
+        if (_engine.SnapshotBytes > 0)
+        {
+            _snapshots = new Snapshots(this, _engine, _journal, ownership, found, _metrics);
+        }
+
         Loop = new CommandLoop(
             Core, _writer, _context, _inbox, _journal, ownership, _engine.World.Clock, _metrics, NullLogger.Instance)
         {
-            Progress = _engine.SnapshotBytes > 0 ? _progress = new JournalProgress(ownership.LastSequence) : null,
+            Progress = _snapshots?.Progress,
         };
         Witness.NothingExpiresBefore = () => Loop.NothingExpiresBefore;
-        if (_progress is not null)
-        {
-            if (found.SnapshotSequence > 0)
-            {
-                _engine.Inquest.Sometimes.Saw(Corner.StartedFromSnapshot);
-            }
-
-            _snapshotter = new Snapshotter(
-                _journal,
-                ownership.Epoch,
-                Core.Settings,
-                _ => ImageAsync(),
-                _progress,
-                found,
-                _engine.SnapshotBytes,
-                _engine.World.Clock,
-                _metrics,
-                NullLogger.Instance)
-            {
-                // Often: the worlds are small.
-                GrowthPerByte = 1,
-            };
-        }
-
         IsUp = true;
         PlanPump(TimeSpan.Zero);
         _engine.Started(this);
@@ -162,7 +133,13 @@ internal sealed class Life : IDisposable
     internal void Claim(SimClaim claim)
     {
         _claims.Add(claim);
-        Write(claim.Operation);
+        Send(claim.Operation);
+    }
+
+    /// <summary>Sends what is no call: its answer is looked for after each step.</summary>
+    internal void Send(Operation operation)
+    {
+        Write(operation);
         PlanPump(_engine.StepTime());
     }
 
@@ -211,7 +188,7 @@ internal sealed class Life : IDisposable
         IsUp = false;
         _wakeVersion++;
         _metrics.Dispose();
-        _progress?.Dispose();
+        _snapshots?.Dispose();
         foreach (var call in _calls.ToArray())
         {
             call.Life = null;
@@ -219,12 +196,7 @@ internal sealed class Life : IDisposable
         }
 
         _calls.Clear();
-        foreach (var claim in _claims.ToArray())
-        {
-            claim.Done(null);
-        }
-
-        _claims.Clear();
+        _claims.Drop();
     }
 
     internal void Resume()
@@ -238,7 +210,11 @@ internal sealed class Life : IDisposable
     /// ends first.</summary>
     internal async void CloseJournal()
     {
-        await _snapshot.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_snapshots is not null)
+        {
+            await _snapshots.Latest.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await _journal.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -297,7 +273,7 @@ internal sealed class Life : IDisposable
         }
 
         AfterSteps();
-        FollowJournal();
+        _snapshots?.FollowJournal();
         if (IsDead || Loop!.HasEnded)
         {
             _engine.Ended(this);
@@ -311,18 +287,9 @@ internal sealed class Life : IDisposable
             return;
         }
 
-        _waiting.Clear();
-        foreach (var claim in _claims)
-        {
-            if (claim.Waits)
-            {
-                _waiting.Add(claim.Types);
-            }
-        }
-
         if (!_context.IsStopping && !Witness.IsSuperseded && _journal.InFlight == 0)
         {
-            Witness.AtRest(_waiting);
+            Witness.AtRest(_claims.Waiting);
         }
 
         PlanWake();
@@ -335,113 +302,8 @@ internal sealed class Life : IDisposable
             Witness.SyncClock();
         }
 
-        GiveImage();
-        for (int i = 0; i < _claims.Count; i++)
-        {
-            var claim = _claims[i];
-            if (!claim.Task.IsCompleted)
-            {
-                continue;
-            }
-
-            _claims.RemoveAt(i--);
-            Taken(claim);
-        }
-    }
-
-    /// <summary>Does what the thread of the snapshots does in production.</summary>
-    private async void FollowJournal()
-    {
-        if (_snapshotter is not { IsDue: true } || _takesSnapshot || IsDead || Witness.IsSuperseded)
-        {
-            return;
-        }
-
-        _takesSnapshot = true;
-        try
-        {
-            var taken = _snapshotter.TakeAsync(CancellationToken.None).AsTask();
-            _snapshot = taken;
-            if (await taken.ConfigureAwait(false) is not null && !IsDead)
-            {
-                _engine.Inquest.Sometimes.Saw(Corner.SnapshotTaken);
-            }
-
-            _takesSnapshot = false;
-        }
-        catch (EngineStoppedException) when (Loop!.HasEnded)
-        {
-            // The loop says why.
-        }
-        catch (IOException exception)
-        {
-            // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile.
-            if (!_engine.MayRefuse && !Witness.IsSuperseded && !IsDead)
-            {
-                _engine.Inquest.Fail("D4", $"A snapshot of a sound journal failed: {exception.Message}");
-            }
-        }
-    }
-
-    private ValueTask<StateImage> ImageAsync()
-    {
-        _imageAsked = new ImageOperation { CopiedPerStep = CopiedPerStep };
-        _imageWanted = new TaskCompletionSource<StateImage>();
-        Write(_imageAsked);
-        PlanPump(_engine.StepTime());
-        return new ValueTask<StateImage>(_imageWanted.Task);
-    }
-
-    // Here, and not where the loop answers: what follows is another thread's work.
-    private void GiveImage()
-    {
-        if (_imageAsked is not { Task: { IsCompleted: true } answer })
-        {
-            return;
-        }
-
-        _imageAsked = null;
-        try
-        {
-            var taken = answer.GetAwaiter().GetResult();
-            var image = taken.ToImage();
-            if (image.LastEventId < Core.State.LastEventId)
-            {
-                _engine.Inquest.Sometimes.Saw(Corner.ChangedWhileCopied);
-            }
-
-            _imageWanted!.SetResult(image);
-        }
-        catch (EngineStoppedException stopped)
-        {
-            _imageWanted!.SetException(stopped);
-        }
-    }
-
-    private void Taken(SimClaim claim)
-    {
-        if (!claim.Task.IsCompletedSuccessfully)
-        {
-            claim.Done(null);
-            return;
-        }
-
-        var runs = claim.Task.Result;
-        foreach (var run in runs)
-        {
-            // A superseded life's model has learned nothing since: what it does not know was decided too late.
-            long unknown = Witness.IsSuperseded ? long.MaxValue : 0;
-            long seen = Witness.Model.Find(run.Lease.JobId) is { } job && job.Holds(run.Lease) ? job.RunEvent : unknown;
-            Witness.CheckPublished(seen, 1, HasFailed);
-            Witness.Renewed(run.Lease);
-            Witness.CheckHandedOut(run);
-            if (!Witness.IsSuperseded)
-            {
-                _engine.Inquest.Ledger.Claimed(run.Lease);
-            }
-        }
-
-        claim.Done(runs);
+        _snapshots?.GiveImage();
+        _claims.Look();
     }
 
     /// <summary>Sleeps as the loop's thread does: until the instant that the loop named, or until somebody
@@ -478,21 +340,4 @@ internal sealed class Life : IDisposable
             }
         });
     }
-}
-
-/// <summary>A claim: the engine's own operation, which stays with the loop; its answer is looked for after each
-/// step.</summary>
-internal sealed class SimClaim(string[] types, int maxRuns, bool waits, Action<IReadOnlyList<ClaimedRun>?> done)
-{
-    private ValueTask<IReadOnlyList<ClaimedRun>>? _task;
-
-    internal string[] Types { get; } = types;
-
-    internal bool Waits { get; } = waits;
-
-    internal ClaimOperation Operation { get; } = new(types, maxRuns, waits);
-
-    internal ValueTask<IReadOnlyList<ClaimedRun>> Task => _task ??= Operation.Task;
-
-    internal void Done(IReadOnlyList<ClaimedRun>? runs) => done(runs);
 }
