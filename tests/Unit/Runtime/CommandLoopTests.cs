@@ -69,12 +69,7 @@ public sealed class CommandLoopTests
     {
         var journal = new OutOfOrderJournal();
         await using var engine = await TestEngine.StartAsync(journal: journal);
-        journal.HoldNext = true;
-        var first = engine.SubmitAsync("a").AsTask();
-        await journal.Held.Task.WaitAsync(TestEngine.Guard);
-
-        var second = engine.SubmitAsync("b").AsTask();
-        await journal.Second.Task.WaitAsync(TestEngine.Guard);
+        var (first, second) = await SubmitTwoAsync(engine, journal);
         Assert.False(first.IsCompleted || second.IsCompleted);
         journal.Release.SetResult(AppendResult.Durable);
 
@@ -169,11 +164,7 @@ public sealed class CommandLoopTests
     {
         var journal = new OutOfOrderJournal();
         await using var engine = await TestEngine.StartAsync(journal: journal);
-        journal.HoldNext = true;
-        var first = engine.SubmitAsync("a").AsTask();
-        await journal.Held.Task.WaitAsync(TestEngine.Guard);
-        var second = engine.SubmitAsync("b").AsTask();
-        await journal.Second.Task.WaitAsync(TestEngine.Guard);
+        var (first, second) = await SubmitTwoAsync(engine, journal);
 
         journal.Release.SetException(new IOException("gone"));
 
@@ -296,6 +287,18 @@ public sealed class CommandLoopTests
         }
 
         public WaitEstimate Estimate(Tier tier, long position, int workers) => throw new NotSupportedException("broken");
+    }
+
+    /// <summary>Submits two jobs: the first one's append is under way and held, the second one's is done.</summary>
+    private static async Task<(Task<SubmitResult> First, Task<SubmitResult> Second)> SubmitTwoAsync(
+        TestEngine engine, OutOfOrderJournal journal)
+    {
+        journal.HoldNext = true;
+        var first = engine.SubmitAsync("a").AsTask();
+        await journal.Held.Task.WaitAsync(TestEngine.Guard);
+        var second = engine.SubmitAsync("b").AsTask();
+        await journal.Second.Task.WaitAsync(TestEngine.Guard);
+        return (first, second);
     }
 
     /// <summary>Holds one append back while those after it complete at once.</summary>

@@ -107,7 +107,7 @@ public sealed class ContainmentTests
             options => options.MaxConcurrentRuns = 1,
             type => type with { Timeout = TimeSpan.FromMinutes(1) });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
         var abandoned = host.Log.NextAsync(RunAbandoned);
 
         await host.PassUntilAsync(abandoned);
@@ -137,7 +137,7 @@ public sealed class ContainmentTests
             return never.Task;
         });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         Assert.Equal(CancelOutcome.Requested, (await host.Engine.CancelAsync(id)).Outcome);
         await told.Task.WaitAsync(TestEngine.Guard);
@@ -162,7 +162,7 @@ public sealed class ContainmentTests
             return Task.FromResult(JobOutcome.Done);
         });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         await AssertServesAsync(host);
         Assert.Equal(JobState.Running, (await host.Engine.GetAsync(id))!.State);
@@ -179,7 +179,7 @@ public sealed class ContainmentTests
             return JobOutcome.Done;
         });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         await host.Engine.CancelAsync(id);
 
@@ -201,7 +201,7 @@ public sealed class ContainmentTests
             return new JobOutcome.Completed("{}"u8.ToArray());
         });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         await host.Engine.CancelAsync(id);
 
@@ -365,7 +365,7 @@ public sealed class ContainmentTests
                 return new JobOutcome.Completed("second"u8.ToArray());
             });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         // As after a long pause of the process: the first thing that happens is that the lease is found to be over.
         await host.Engine.AskAsync(
@@ -394,7 +394,7 @@ public sealed class ContainmentTests
             },
             journal: journal);
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
         journal.FailWith(() => new Engine.Storage.AppendResult(Engine.Storage.AppendStatus.Unknown, "gone"));
         go.SetResult();
 

@@ -151,7 +151,7 @@ public sealed class WorkerPoolTests
             return JobOutcome.Done;
         });
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         // Half an hour in steps of a heartbeat, with a lease of a minute.
         for (int i = 0; i < 90; i++)
@@ -211,7 +211,7 @@ public sealed class WorkerPoolTests
             journal: journal);
         var id = await host.SubmitAsync("a");
         var waiting = await host.SubmitAsync("b");
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         var stopping = host.StopAsync();
         Assert.Equal(EngineHealth.Stopping, host.Engine.Health);
@@ -239,7 +239,7 @@ public sealed class WorkerPoolTests
             },
             journal: journal);
         var id = await host.SubmitAsync();
-        await host.WhenAsync(id, JobState.Running);
+        await host.AtWorkAsync(id);
 
         await host.StopAsync(new CancellationToken(canceled: true)).WaitAsync(TestEngine.Guard);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Engine.Hosting;
 using Engine.RunLogs;
 using Engine.Runtime;
@@ -16,8 +17,9 @@ internal sealed class TestHost : IAsyncDisposable
     private static readonly TimeSpan Prompt = TimeSpan.FromSeconds(5);
 
     private readonly ServiceProvider _services;
+    private readonly FuncHandler _handler;
 
-    private TestHost(ServiceProvider services) => _services = services;
+    private TestHost(ServiceProvider services, FuncHandler handler) => (_services, _handler) = (services, handler);
 
     internal JobEngine Engine => _services.GetRequiredService<JobEngine>();
 
@@ -38,18 +40,19 @@ internal sealed class TestHost : IAsyncDisposable
         IJournal? journal = null,
         ManualTimeProvider? time = null)
     {
+        var work = new FuncHandler(handler);
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddSingleton<TimeProvider>(time ?? new ManualTimeProvider());
         services.AddSingleton<ILogger<WorkerPool>>(new LogList<WorkerPool>());
         services.AddEngine(engine =>
         {
-            engine.AddHandler("work", _ => new FuncHandler(handler), define);
+            engine.AddHandler("work", _ => work, define);
             engine.Configure(options => configure?.Invoke(options));
             engine.UseJournal(_ => journal ?? new MemoryJournal());
             build?.Invoke(engine);
         });
-        var host = new TestHost(services.BuildServiceProvider());
+        var host = new TestHost(services.BuildServiceProvider(), work);
         foreach (var hosted in host._services.GetServices<IHostedService>())
         {
             await hosted.StartAsync(CancellationToken.None);
@@ -92,6 +95,14 @@ internal sealed class TestHost : IAsyncDisposable
         }
 
         throw new InvalidOperationException($"The job ended as {await Engine.GetAsync(id)}.");
+    }
+
+    /// <summary>The job when its handler works on it. The state comes before: a job is running as soon as that is
+    /// durable, and until the pool has heard of it nobody keeps its lease, so that no time may pass.</summary>
+    internal async Task AtWorkAsync(JobId id)
+    {
+        await WhenAsync(id, JobState.Running);
+        await _handler.BegunAsync(id).WaitAsync(TestEngine.Guard);
     }
 
     internal Task<HealthReport> HealthAsync() => _services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
@@ -142,7 +153,17 @@ internal sealed class TestHost : IAsyncDisposable
 
     private sealed class FuncHandler(Func<JobContext, CancellationToken, Task<JobOutcome>> run) : IJobHandler
     {
-        public Task<JobOutcome> RunAsync(JobContext context, CancellationToken cancellationToken) =>
-            run(context, cancellationToken);
+        private readonly ConcurrentDictionary<JobId, TaskCompletionSource> _begun = new();
+
+        public Task<JobOutcome> RunAsync(JobContext context, CancellationToken cancellationToken)
+        {
+            Begun(context.JobId).TrySetResult();
+            return run(context, cancellationToken);
+        }
+
+        internal Task BegunAsync(JobId id) => Begun(id).Task;
+
+        private TaskCompletionSource Begun(JobId id) => _begun.GetOrAdd(
+            id, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
     }
 }
