@@ -12,8 +12,8 @@ internal static class Artifacts
     private const int MaxResultBytes = 200 * 1024;
     private const int MaxDepth = 64;
 
-    /// <summary>Finds regular files in a directory, ordered by path. Symbolic links are neither listed nor followed: what
-    /// they point to is not the run's.</summary>
+    /// <summary>Finds regular files in a directory, ordered by path. Symbolic links are neither listed nor followed, as what
+    /// they point to is not the run's; neither are pipes, sockets and devices.</summary>
     /// <param name="work">The run's directory.</param>
     /// <param name="inputs">What was copied there; a file that still looks as it did then is not listed.</param>
     internal static List<(string Path, long Size)> Find(
@@ -35,7 +35,8 @@ internal static class Artifacts
 
         foreach (var file in new DirectoryInfo(work).EnumerateFiles("*", options))
         {
-            if (file.LinkTarget is null)
+            if (file.LinkTarget is null
+                && (!FileFacts.TryRead(file.FullName, out var facts) || facts.Type == FileType.Regular))
             {
                 string path = Path.GetRelativePath(work, file.FullName);
                 if (!inputs.TryGetValue(path, out var before) || before != (file.Length, file.LastWriteTimeUtc))

@@ -4,9 +4,9 @@ namespace Engine.Host.Processes;
 
 /// <summary>Keeps one run from filling the disk: looks at its directories now and then while it works, and once more when
 /// it has ended.</summary>
-/// <remarks>It notices and does not prevent: between two looks a program may write what it can. Files are counted by their
-/// length; what is deleted and still held open is not seen. It is for mistakes: what is not trusted needs a container or a
-/// file system of its own.</remarks>
+/// <remarks>It notices and does not prevent: between two looks a program may write what it can. Files are counted as
+/// <see cref="DiskUse"/> says; what is deleted and still held open is not seen. It is for mistakes: what is not trusted
+/// needs a container or a file system of its own.</remarks>
 internal sealed class DiskBound(ProcessSettings settings, RunDirectory directory, TimeProvider time)
 {
     // Looking takes a tenth of a processor's time at most, however many files there are.

@@ -3,7 +3,7 @@ using System.IO.Enumeration;
 namespace Engine.Host.Processes;
 
 /// <summary>How much of the disk a run takes.</summary>
-/// <param name="Bytes">The lengths of its files.</param>
+/// <param name="Bytes">What its files hold: without holes, and a file with several names once.</param>
 /// <param name="Files">Its files, directories and links.</param>
 internal readonly record struct DiskUse(long Bytes, long Files)
 {
@@ -21,9 +21,10 @@ internal readonly record struct DiskUse(long Bytes, long Files)
     {
         long bytes = 0;
         long files = 0;
+        HashSet<(uint, uint, ulong)> seen = [];
         foreach (string directory in directories)
         {
-            foreach (long size in Sizes(directory) ?? (IEnumerable<long>)[])
+            foreach (long size in Sizes(directory, seen) ?? (IEnumerable<long>)[])
             {
                 files++;
                 bytes += size;
@@ -37,13 +38,13 @@ internal readonly record struct DiskUse(long Bytes, long Files)
         return new DiskUse(bytes, files);
     }
 
-    private static FileSystemEnumerable<long>? Sizes(string directory)
+    private static FileSystemEnumerable<long>? Sizes(string directory, HashSet<(uint, uint, ulong)> seen)
     {
         try
         {
             return new FileSystemEnumerable<long>(
                 directory,
-                static (ref FileSystemEntry entry) => entry.IsDirectory || IsLink(entry) ? 0 : entry.Length,
+                (ref FileSystemEntry entry) => entry.IsDirectory || IsLink(entry) ? 0 : BytesOf(ref entry, seen),
                 Everything)
             {
                 ShouldRecursePredicate = static (ref FileSystemEntry entry) => !IsLink(entry),
@@ -54,6 +55,17 @@ internal readonly record struct DiskUse(long Bytes, long Files)
             // A program may remove what is its own.
             return null;
         }
+    }
+
+    private static long BytesOf(ref FileSystemEntry entry, HashSet<(uint, uint, ulong)> seen)
+    {
+        if (!FileFacts.TryRead(entry.ToFullPath(), out var facts))
+        {
+            return entry.Length;
+        }
+
+        // File systems set room aside for files that grow: nothing counts for more than its length.
+        return facts.Links > 1 && !seen.Add(facts.Identity) ? 0 : Math.Min(facts.Length, facts.Allocated);
     }
 
     private static bool IsLink(in FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) != 0;

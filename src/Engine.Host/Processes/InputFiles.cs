@@ -49,6 +49,11 @@ internal static class InputFiles
                 return;
             }
 
+            // To open a pipe is to wait for who writes there, and a device may have no end.
+            ProcessPayload.Require(
+                !FileFacts.TryRead(source, out var facts) || facts.Type == FileType.Regular,
+                field,
+                $"must be files and directories; '{Path.GetFileName(source)}' is neither");
             var file = new FileInfo(source);
             ProcessPayload.Require(
                 file.Exists,

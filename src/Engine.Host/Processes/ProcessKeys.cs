@@ -27,9 +27,9 @@ internal static class ProcessKeys
             "How long processes have between the request to end and being killed. Keep it below `CancelGrace`.",
             (s, _, value) => s.Processes.KillGrace = value),
         Setting.Size("Processes:MaxDiskBytes", 10L << 30, 1_048_576, 1L << 50,
-            "How many bytes the files of one run may have together, by their lengths: what was copied there, what the "
-            + "program writes, its home and its temporary files. Looked at every second or less often; a run that has more "
-            + "is killed, fails, and loses its files.",
+            "How many bytes of the disk the files of one run may take together: what was copied there, what the program "
+            + "writes, its home and its temporary files. Holes in files do not count, and a file with several names counts "
+            + "once. Looked at every second or less often; a run that has more is killed, fails, and loses its files.",
             (s, _, value) => s.Processes.MaxDiskBytes = value),
         Setting.Integer("Processes:MaxFiles", 100_000, 1, 100_000_000,
             "How many files, directories and links one run may have, in the same way.",

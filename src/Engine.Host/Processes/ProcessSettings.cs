@@ -18,7 +18,7 @@ internal sealed class ProcessSettings
     /// <summary>How long processes have between the request to end and being killed.</summary>
     internal TimeSpan KillGrace { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How much the files of one run may take, by their lengths, in bytes.</summary>
+    /// <summary>How much the files of one run may take on disk, in bytes.</summary>
     internal long MaxDiskBytes { get; set; } = 10L << 30;
 
     /// <summary>How many files, directories and links one run may have.</summary>

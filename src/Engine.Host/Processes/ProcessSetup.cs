@@ -26,7 +26,8 @@ internal static class ProcessSetup
     /// <summary>Lets programs run: takes the run directories once the journal is this host's.</summary>
     internal static void UseProcesses(this EngineBuilder engine, HostSettings settings)
     {
-        engine.Services.AddSingleton(_ => new RunDirectories(settings.DataDirectory));
+        engine.Services.AddSingleton(_ => new RunDirectories(
+            settings.DataDirectory, outliveProcess: settings.Journal != JournalKind.Memory));
         engine.Services.AddSingleton<LeftoverProcesses>();
         engine.Services.AddHostedService(provider => provider.GetRequiredService<LeftoverProcesses>());
         engine.WhenOwned((provider, cancellationToken) => provider.GetRequiredService<LeftoverProcesses>()
@@ -75,6 +76,15 @@ internal sealed partial class LeftoverProcesses(
 
     public Task StoppedAsync(CancellationToken cancellationToken)
     {
+        try
+        {
+            directories.Forget();
+        }
+        catch (IOException e)
+        {
+            NotForgotten(logger, e.Message);
+        }
+
         directories.Dispose();
         return Task.CompletedTask;
     }
@@ -82,4 +92,8 @@ internal sealed partial class LeftoverProcesses(
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "{Count} processes were left by a host that crashed. They were killed; their runs start again.")]
     private static partial void Killed(ILogger logger, int count);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "What runs left cannot be removed now, but at the next start: {Reason}")]
+    private static partial void NotForgotten(ILogger logger, string reason);
 }

@@ -7,6 +7,8 @@ namespace Engine.Host.Processes;
 
 /// <summary>Where runs work: <c>runs/JOB/RUN</c> under the data directory, kept as long as the job's log.</summary>
 /// <remarks>
+/// Jobs of a journal in memory end with the process: theirs are in <c>.memory</c>, which goes when it stops, or when the
+/// next one starts.
 /// Beside them <c>.scratch</c> holds each running program's home, removed when it ends, and <c>.active</c> a note per
 /// running program, so that a host that starts after a crash finds and kills what the last one left running. One host at a
 /// time: a lock on <c>.lock</c>, taken by the owner of the journal, keeps a second from killing the first one's programs.
@@ -16,11 +18,19 @@ internal sealed partial class RunDirectories : IDisposable
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly string _root;
+    private readonly string _forgotten;
+    private readonly string _jobs;
     private FileStream? _lock;
 
     /// <summary>Names the directories; nothing is touched before <see cref="Take"/>.</summary>
-    internal RunDirectories(string dataDirectory) =>
+    /// <param name="dataDirectory">Where they are.</param>
+    /// <param name="outliveProcess">Whether jobs do, so that what their runs left is kept for them.</param>
+    internal RunDirectories(string dataDirectory, bool outliveProcess = true)
+    {
         _root = Path.Combine(Path.GetFullPath(dataDirectory), "runs");
+        _forgotten = Path.Combine(_root, ".memory");
+        _jobs = outliveProcess ? _root : _forgotten;
+    }
 
     /// <summary>Takes the directories for this process.</summary>
     /// <exception cref="JournalLockedException">Another live process has them.</exception>
@@ -65,7 +75,7 @@ internal sealed partial class RunDirectories : IDisposable
     {
         string number = run.ToString(CultureInfo.InvariantCulture);
         var directory = new RunDirectory(
-            Path.Combine(_root, jobId.ToString(), number),
+            Path.Combine(_jobs, jobId.ToString(), number),
             Path.Combine(_root, ".scratch", $"{jobId}-{number}"),
             Path.Combine(_root, ".active", $"{jobId}-{number}.json"),
             token);
@@ -76,9 +86,14 @@ internal sealed partial class RunDirectories : IDisposable
     }
 
     /// <summary>Removes what the runs of a job left.</summary>
-    internal void Delete(JobId jobId) => DeleteTree(Path.Combine(_root, jobId.ToString()));
+    internal void Delete(JobId jobId) => DeleteTree(Path.Combine(_jobs, jobId.ToString()));
 
-    /// <summary>Kills the programs that a host before this one left running when it crashed.</summary>
+    /// <summary>Removes what is left of jobs that nobody knows any more. Only when none of them runs.</summary>
+    /// <exception cref="IOException">A program that could not be ended still writes there.</exception>
+    internal void Forget() => DeleteTree(_forgotten);
+
+    /// <summary>Kills the programs that a host before this one left running when it crashed, and removes what is not
+    /// kept.</summary>
     /// <returns>How many processes were killed.</returns>
     internal async Task<int> EndLeftoversAsync(TimeProvider time)
     {
@@ -104,6 +119,7 @@ internal sealed partial class RunDirectories : IDisposable
         }
 
         DeleteTree(Path.Combine(_root, ".scratch"));
+        Forget();
         return killed;
     }
 

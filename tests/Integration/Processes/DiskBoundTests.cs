@@ -43,6 +43,8 @@ public sealed class DiskBoundTests : IAsyncLifetime
     [Theory]
     [InlineData("head -c 1100000 /dev/zero > big", Bytes)]
     [InlineData("head -c 1100000 /dev/zero > $TMPDIR/big", Bytes)]
+    [InlineData("head -c 600000 /dev/zero > one; ln one two; head -c 600000 /dev/zero > three", Bytes)]
+    [InlineData("truncate -s 1T sparse; head -c 1100000 /dev/zero | dd of=sparse conv=notrunc 2> $TMPDIR/dd", Bytes)]
     [InlineData("for i in 1 2 3 4 5 6 7; do mkdir d$i; : > d$i/file; ln -s / d$i/link; done", Files)]
     public async Task What_was_written_since_the_last_look_is_found_at_the_end(string script, string error)
     {
@@ -56,6 +58,8 @@ public sealed class DiskBoundTests : IAsyncLifetime
     [InlineData("head -c 999000 /dev/zero > big; ln -s / everything; ln -s /dev/zero endless")]
     [InlineData("for i in 1 2 3 4 5 6 7 8 9; do mkdir d$i; : > d$i/file; done")]
     [InlineData("rm -rf \"$PWD\" \"$HOME\"")]
+    [InlineData("truncate -s 1T sparse; head -c 900000 /dev/zero > dense")]
+    [InlineData("head -c 600000 /dev/zero > one; ln one two; mkdir a; ln one a/three")]
     public async Task What_stays_within_the_limits_is_left_alone(string script) =>
         Assert.IsType<JobOutcome.Completed>(await _harness.ShellAsync(script));
 

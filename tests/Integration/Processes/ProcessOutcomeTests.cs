@@ -8,7 +8,7 @@ namespace Engine.Tests.Processes;
 [UnsupportedOSPlatform("windows")]
 [System.Diagnostics.CodeAnalysis.SuppressMessage(
     "Design", "CA1001", Justification = "xunit disposes through IAsyncLifetime.")]
-public sealed class ProcessOutcomeTests : IAsyncLifetime
+public sealed partial class ProcessOutcomeTests : IAsyncLifetime
 {
     private readonly ProcessHarness _harness = new();
 
@@ -320,6 +320,31 @@ public sealed class ProcessOutcomeTests : IAsyncLifetime
         Assert.Empty(await _harness.LinesAsync());
     }
 
+    [Theory]
+    [InlineData("inputs/pipe", "inputs/pipe")]
+    [InlineData("inputs/pipe", "inputs")]
+    [InlineData("inputs/a/b/pipe", "inputs")]
+    public async Task An_input_that_is_a_pipe_is_refused_and_not_waited_for(string pipe, string input)
+    {
+        string path = Path.Combine(_harness.Directory, pipe);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        MakePipe(path);
+        _harness.Settings.InputDirectory = _harness.Directory;
+
+        string error = Error(await _harness.RunAsync(new { program = "env", input_files = (string[])[input] }));
+
+        Assert.Contains(
+            "field 'input_files[0]' must be files and directories; 'pipe' is neither", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_pipe_that_a_program_leaves_is_no_artifact()
+    {
+        var outcome = await _harness.ShellAsync("mkfifo pipe; echo x > file");
+
+        Assert.Equal([("file", 2L)], ArtifactsOf(Result(outcome)));
+    }
+
     [Fact]
     public async Task What_runs_left_is_removed_with_the_log_of_the_job()
     {
@@ -332,6 +357,13 @@ public sealed class ProcessOutcomeTests : IAsyncLifetime
         Assert.True(Directory.Exists("/etc"));
         Assert.Empty(await _harness.LinesAsync());
     }
+
+    private static void MakePipe(string path) => Assert.Equal(0, MakePipe(path, 0x180));
+
+    [System.Runtime.InteropServices.LibraryImport(
+        "libc", EntryPoint = "mkfifo", StringMarshalling = System.Runtime.InteropServices.StringMarshalling.Utf8)]
+    [System.Runtime.InteropServices.DefaultDllImportSearchPaths(System.Runtime.InteropServices.DllImportSearchPath.SafeDirectories)]
+    private static partial int MakePipe(string path, uint mode);
 
     private static JsonElement Result(JobOutcome outcome) =>
         JsonElement.Parse(Assert.IsType<JobOutcome.Completed>(outcome).Result.Span);

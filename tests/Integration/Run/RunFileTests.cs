@@ -34,6 +34,27 @@ public sealed class RunFileTests : IDisposable
     }
 
     [Fact]
+    public async Task Jobs_of_a_journal_in_memory_leave_no_files_and_touch_none_of_other_jobs()
+    {
+        string runs = Path.Combine(_harness.Directory, "data", "runs");
+        string ofAnother = Path.Combine(runs, $"{JobId.New(TimeProvider.System)}", "1");
+        Directory.CreateDirectory(ofAnother);
+        string ofACrash = Path.Combine(runs, ".memory", $"{JobId.New(TimeProvider.System)}", "1");
+        Directory.CreateDirectory(ofACrash);
+        string where = Path.Combine(_harness.Directory, "where");
+
+        var result = await _harness.RunAsync(
+            $$"""{"user":"ada","program":"sh","arguments":["-c","pwd > {{where}}; test ! -e {{ofACrash}} && echo x > file"]}""");
+
+        Assert.Equal(0, result.Code);
+        Assert.StartsWith(runs, await File.ReadAllTextAsync(where), StringComparison.Ordinal);
+        Assert.True(Directory.Exists(ofAnother));
+        Assert.Equal(
+            [Path.GetDirectoryName(ofAnother)],
+            Directory.GetDirectories(runs).Where(path => Path.GetFileName(path) is not (".active" or ".scratch")));
+    }
+
+    [Fact]
     public async Task A_full_queue_slows_reading_down_and_loses_no_line()
     {
         _harness.Settings["Engine:GlobalCap"] = "3";
