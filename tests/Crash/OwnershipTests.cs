@@ -80,7 +80,7 @@ public sealed class OwnershipTests
         // Twice a lease, in which no worker could have renewed one.
         await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(0, (2 * LeaseMs) - stopped.ElapsedMilliseconds)));
         var awake = life.AdvanceAsync(owner, answers: 50);
-        Posix.Signal(owner.Id, Posix.SigContinue);
+        Signals.Send(owner.Id, Signals.Continue);
         Assert.True(await awake, $"not much was answered after it woke: {owner.Complaint}");
         await life.StopAsync(owner);
 

@@ -57,9 +57,3 @@ public sealed class RedisKillTests(ITestOutputHelper output)
         static bool IsLoss(string finding) => finding.Split(':')[0] is "D1" or "D3" or "W5";
     }
 }
-
-/// <summary>A test that needs a redis-server, and is skipped with a reason where there is none.</summary>
-internal sealed class RedisFactAttribute : FactAttribute
-{
-    public RedisFactAttribute() => Skip = RedisServer.Missing;
-}

@@ -1,3 +1,4 @@
+using Engine.Tests.Hosts;
 using Engine.Tests.Load.Checks;
 using Engine.Tests.Load.Targets;
 
@@ -27,7 +28,7 @@ internal sealed class IdleCrowd : IAsyncDisposable
             var job = await RestingJobAsync(session, $"{name}-{user}");
             int share = Math.Min(HostSettings.StreamsPerUser, count - opened);
             var open = Enumerable.Range(0, share).Select(_ => crowd.OpenOneAsync(session, job)).ToList();
-            await Task.WhenAll(open).WaitAsync(HostChild.Guard);
+            await Task.WhenAll(open).WaitAsync(HostProcess.Guard);
             opened += share;
         }
 

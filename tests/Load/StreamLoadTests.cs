@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engine.Tests.Hosts;
 using Engine.Tests.Load.Driving;
 using Engine.Tests.Load.Targets;
 using Engine.Tests.Load.Work;
@@ -80,11 +81,11 @@ public sealed class StreamLoadTests(ITestOutputHelper output)
         var stuck = await Task.WhenAll(Enumerable.Range(0, Stuck).Select(_ => StuckReader.OpenAsync(host, job!)));
         var opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var prompt = session.Traffic.WatchAsync(job!, CancellationToken.None, opened.SetResult);
-        await opened.Task.WaitAsync(HostChild.Guard);
+        await opened.Task.WaitAsync(HostProcess.Guard);
         Assert.True(await session.Target.ConfirmAsync(job!));
 
         // Each iteration is an event, and so is each stage and each progress. None of those is read by the stuck.
-        await prompt.WaitAsync(HostChild.Guard);
+        await prompt.WaitAsync(HostProcess.Guard);
         long promptly = session.Ledger.Answers["stream_events"];
         Assert.Equal(JobState.Completed, session.Ledger.SeenEnds[job!.Id]);
 

@@ -176,6 +176,6 @@ internal static class ChildProgram
             control.Obey(word);
         }
 
-        Posix.Signal(Environment.ProcessId, Posix.SigKill);
+        Signals.Send(Environment.ProcessId, Signals.Kill);
     }
 }

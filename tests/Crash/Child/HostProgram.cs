@@ -32,7 +32,7 @@ internal static class HostProgram
         }
 
         // Nothing outlives the test: without a parent there is no child.
-        Posix.Signal(Environment.ProcessId, Posix.SigKill);
+        Signals.Send(Environment.ProcessId, Signals.Kill);
         return 0;
     }
 }

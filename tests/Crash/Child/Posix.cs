@@ -6,11 +6,6 @@ namespace Engine.Tests.Crash.Child;
 /// <summary>The few calls that the runtime does not offer. The tests run on Linux only.</summary>
 internal static partial class Posix
 {
-    internal const int SigTerm = 15;
-    internal const int SigKill = 9;
-    internal const int SigStop = 19;
-    internal const int SigContinue = 18;
-
     // O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC
     private const int AppendFlags = 0x1 | 0x40 | 0x400 | 0x80000;
 
@@ -44,12 +39,10 @@ internal static partial class Posix
 
     internal static void CloseFile(int descriptor) => Check(Close(descriptor), "close", "");
 
-    internal static void Signal(int processId, int signal) => Check(Kill(processId, signal), $"kill {signal}", $"{processId}");
-
     /// <summary>Stops every thread of a child of this process; returns when none runs any more.</summary>
     internal static unsafe void Freeze(int processId)
     {
-        Signal(processId, SigStop);
+        Signals.Send(processId, Signals.Stop);
         byte* info = stackalloc byte[SignalInfoSize];
         Check(WaitId(ByProcess, processId, info, Stopped), "waitid", $"{processId}");
     }
@@ -96,9 +89,6 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(int descriptor, ReadOnlySpan<byte> bytes, nint count);
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int processId, int signal);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int IoControl(int descriptor, nuint request, ref uint argument);

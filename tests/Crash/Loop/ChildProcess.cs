@@ -34,7 +34,7 @@ internal sealed class ChildProcess : EngineUnderTest, IAsyncDisposable
     /// <summary>SIGKILL. Returns when nothing is left of it.</summary>
     internal Task KillAsync() => _pipe.KillAsync();
 
-    internal void Terminate() => Posix.Signal(Id, Posix.SigTerm);
+    internal void Terminate() => Signals.Send(Id, Signals.Terminate);
 
     public ValueTask DisposeAsync() => _pipe.DisposeAsync();
 }

@@ -2,16 +2,16 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Engine.Host.Cli;
+using Engine.Tests.Hosts;
 
 namespace Engine.Tests.Http;
 
 /// <summary>The host as a process: start, stop, restart, and what its exit code says.</summary>
 public sealed class HostProcessTests : IDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("engine-host-").FullName;
-    private readonly int _port = HostProcess.FreePort();
+    private const string Listen = "--Engine:Listen=http://127.0.0.1:0";
 
-    private string Listen => $"--Engine:Listen=http://127.0.0.1:{_port}";
+    private readonly string _directory = Directory.CreateTempSubdirectory("engine-host-").FullName;
 
     [Fact]
     public async Task What_was_accepted_is_there_after_a_stop_and_after_a_kill()
@@ -20,7 +20,7 @@ public sealed class HostProcessTests : IDisposable
         foreach (bool kill in new[] { false, true })
         {
             await using var host = StartOnDisk();
-            using var client = await host.ReadyAsync(_port);
+            using var client = await host.ReadyAsync();
             var body = await (await client.SubmitAsync()).JsonAsync(HttpStatusCode.Created);
             accepted.Add((body.Text("job_id"), DayOf(body)));
             if (kill)
@@ -36,7 +36,7 @@ public sealed class HostProcessTests : IDisposable
         }
 
         await using var last = StartOnDisk();
-        using var reader = await last.ReadyAsync(_port);
+        using var reader = await last.ReadyAsync();
         foreach (var (id, _) in accepted)
         {
             Assert.Equal("queued", (await reader.JobAsync(id)).Text("state"));
@@ -55,10 +55,9 @@ public sealed class HostProcessTests : IDisposable
     public async Task A_second_host_on_the_same_directory_ends_with_75()
     {
         await using var first = StartOnDisk();
-        using var client = await first.ReadyAsync(_port);
+        using var client = await first.ReadyAsync();
 
-        await using var second = HostProcess.Start(
-            "Development", _directory, $"--Engine:Listen=http://127.0.0.1:{HostProcess.FreePort()}");
+        await using var second = HostProcess.Start("Development", _directory, Listen);
 
         Assert.Equal(ExitCode.JournalLocked, (await second.EndedAsync()).Code);
     }
@@ -67,7 +66,7 @@ public sealed class HostProcessTests : IDisposable
     public async Task A_run_on_the_directory_of_a_host_says_so_in_a_sentence_and_ends_with_75()
     {
         await using var host = StartOnDisk();
-        using var client = await host.ReadyAsync(_port);
+        using var client = await host.ReadyAsync();
         string file = Path.Combine(_directory, "jobs.jsonl");
         await File.WriteAllTextAsync(file, "");
 
@@ -81,10 +80,11 @@ public sealed class HostProcessTests : IDisposable
     [Fact]
     public async Task An_address_in_use_ends_the_start_with_69()
     {
-        using var taken = new TcpListener(IPAddress.Loopback, _port);
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
 
-        await using var host = HostProcess.Start("Development", _directory, Listen, "--Engine:Journal=Memory");
+        await using var host = HostProcess.Start(
+            "Development", _directory, $"--Engine:Listen=http://{taken.LocalEndpoint}", "--Engine:Journal=Memory");
 
         Assert.Equal(ExitCode.CannotListen, (await host.EndedAsync()).Code);
     }
@@ -117,7 +117,7 @@ public sealed class HostProcessTests : IDisposable
         await File.WriteAllTextAsync(
             Path.Combine(_directory, "appsettings.json"), """{"Engine":{"Journal":"Memory","GlobalCap":7}}""");
         await using var host = HostProcess.Start("Development", _directory, "serve", Listen);
-        using var client = await host.ReadyAsync(_port);
+        using var client = await host.ReadyAsync();
 
         var queue = await (await client.GetAsync("/api/queue")).JsonAsync(HttpStatusCode.OK);
         host.Terminate();

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Engine.Host.Cli;
 using Engine.Storage.Faster;
-using Engine.Tests.Http;
+using Engine.Tests.Hosts;
 
 namespace Engine.Tests.Journal;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Engine.Host.Cli;
 using Engine.Storage;
 using Engine.Storage.Faster;
-using Engine.Tests.Http;
+using Engine.Tests.Hosts;
 
 namespace Engine.Tests.Journal;
 

@@ -1,23 +1,26 @@
-using System.Diagnostics;
-using System.Text;
+using Engine.Tests.Hosts;
 
 namespace Engine.Tests.Run;
 
 /// <summary><c>run</c> as a process of its own: signals, kill -9, and what it says when it cannot start.</summary>
-public sealed class RunCommandTests : IDisposable
+public sealed class RunCommandTests : IAsyncLifetime
 {
     private const string SmallJournal = "--Engine:JournalSegmentBytes=1048576";
 
-    private static readonly TimeSpan Guard = TimeSpan.FromMinutes(2);
-
     private readonly string _directory = Directory.CreateTempSubdirectory("engine-run-").FullName;
-    private readonly List<Child> _children = [];
+    private readonly List<HostProcess> _children = [];
 
     private string FilePath => Path.Combine(_directory, "jobs.jsonl");
 
-    public void Dispose()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
-        _children.ForEach(child => child.Dispose());
+        foreach (var child in _children)
+        {
+            await child.DisposeAsync();
+        }
+
         Directory.Delete(_directory, recursive: true);
     }
 
@@ -28,7 +31,7 @@ public sealed class RunCommandTests : IDisposable
 
         var child = Start();
 
-        Assert.Equal(0, await child.EndAsync());
+        Assert.Equal(0, (await child.EndedAsync()).Code);
         Assert.Contains(child.Lines, line => line.StartsWith("all ", StringComparison.Ordinal)
             && line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..3] is ["6", "6"]);
     }
@@ -40,7 +43,7 @@ public sealed class RunCommandTests : IDisposable
         await child.Process.StandardInput.WriteAsync("""{"user":"ada","program":"sh","arguments":["-c","exit 0"]}""");
         child.Process.StandardInput.Close();
 
-        Assert.Equal(0, await child.EndAsync());
+        Assert.Equal(0, (await child.EndedAsync()).Code);
     }
 
     [Theory]
@@ -56,9 +59,9 @@ public sealed class RunCommandTests : IDisposable
         for (int kill = 0; kill < 4; kill++)
         {
             var child = Start(options: ["--concurrency", "3"]);
-            await child.SeenAsync("completed", 2 + ((seed + kill) % 3));
-            child.Process.Kill();
-            await child.EndAsync();
+            await SeenAsync(child, "completed", 2 + ((seed + kill) % 3));
+            child.KillNow();
+            await child.EndedAsync();
             foreach (string job in Completed(child))
             {
                 startsWhenRecorded.TryAdd(job, MarksOf($"{job}.start"));
@@ -67,7 +70,7 @@ public sealed class RunCommandTests : IDisposable
 
         var last = Start(options: ["--concurrency", "3"]);
 
-        Assert.Equal(0, await last.EndAsync());
+        Assert.Equal(0, (await last.EndedAsync()).Code);
         Assert.InRange(startsWhenRecorded.Count, 8, Jobs);
         int repeated = 0;
         for (int job = 1; job <= Jobs; job++)
@@ -92,35 +95,35 @@ public sealed class RunCommandTests : IDisposable
     {
         await WriteJobsAsync(1, $"echo $$ >> {_directory}/pids; test $(wc -l < {_directory}/pids) = 2 || exec sleep 600");
         var first = Start();
-        await first.SeenAsync("started", 1);
-        await WaitForAsync(() => File.Exists(Path.Combine(_directory, "pids")));
-        first.Process.Kill();
-        await first.EndAsync();
+        await SeenAsync(first, "started", 1);
+        await WaitForAsync(() => MarksOf("pids") == 1);
+        first.KillNow();
+        await first.EndedAsync();
         int left = int.Parse((await File.ReadAllLinesAsync(Path.Combine(_directory, "pids")))[0]);
         Assert.True(Processes.ProcessHarness.IsAlive(left));
 
         var second = Start();
 
-        Assert.Equal(0, await second.EndAsync());
+        Assert.Equal(0, (await second.EndedAsync()).Code);
         Assert.False(Processes.ProcessHarness.IsAlive(left));
     }
 
     [Theory]
-    [InlineData("INT")]
-    [InlineData("TERM")]
-    public async Task A_signal_stops_in_good_order_and_the_next_start_goes_on(string signal)
+    [InlineData(Signals.Interrupt)]
+    [InlineData(Signals.Terminate)]
+    public async Task A_signal_stops_in_good_order_and_the_next_start_goes_on(int signal)
     {
         await WriteJobsAsync(12, $"echo s >> {_directory}/$0.start; sleep 0.2; echo e >> {_directory}/$0.end");
         var first = Start(options: ["--concurrency", "2"]);
-        await first.SeenAsync("completed", 2);
+        await SeenAsync(first, "completed", 2);
 
-        await SignalAsync(first, signal);
+        Signals.Send(first.Process.Id, signal);
 
-        Assert.Equal(130, await first.EndAsync());
+        Assert.Equal(130, (await first.EndedAsync()).Code);
         Assert.Empty(ProcessesOf(_directory));
 
         var second = Start(options: ["--concurrency", "2"]);
-        Assert.Equal(0, await second.EndAsync());
+        Assert.Equal(0, (await second.EndedAsync()).Code);
         Assert.All(Enumerable.Range(1, 12), job =>
         {
             // What was running was let to its end, and recorded.
@@ -134,13 +137,13 @@ public sealed class RunCommandTests : IDisposable
     {
         await WriteJobsAsync(1, $"trap '' TERM; echo $$ > {_directory}/pid; while :; do sleep 0.1; done");
         var child = Start(options: ["--Engine:Processes:KillGrace=00:00:00.2"]);
-        await WaitForAsync(() => File.Exists(Path.Combine(_directory, "pid")));
+        await WaitForAsync(() => MarksOf("pid") == 1);
 
-        await SignalAsync(child, "INT");
-        await child.SeenAsync("Stopping", 1);
-        await SignalAsync(child, "INT");
+        Signals.Send(child.Process.Id, Signals.Interrupt);
+        await SeenAsync(child, "Stopping", 1);
+        Signals.Send(child.Process.Id, Signals.Interrupt);
 
-        Assert.Equal(130, await child.EndAsync());
+        Assert.Equal(130, (await child.EndedAsync()).Code);
         Assert.Empty(ProcessesOf(_directory));
     }
 
@@ -149,20 +152,20 @@ public sealed class RunCommandTests : IDisposable
     {
         await WriteJobsAsync(1, $"until [ -e {_directory}/go ]; do sleep 0.05; done");
         var first = Start();
-        await first.SeenAsync("started", 1);
+        await SeenAsync(first, "started", 1);
 
         var second = Start();
 
-        Assert.Equal(75, await second.EndAsync());
+        Assert.Equal(75, (await second.EndedAsync()).Code);
         await File.WriteAllTextAsync(Path.Combine(_directory, "go"), "");
-        Assert.Equal(0, await first.EndAsync());
+        Assert.Equal(0, (await first.EndedAsync()).Code);
     }
 
     [Fact]
     public async Task A_damaged_journal_is_refused_and_left_alone()
     {
         await WriteJobsAsync(3, "exit 0");
-        Assert.Equal(0, await Start().EndAsync());
+        Assert.Equal(0, (await Start().EndedAsync()).Code);
         string segment = Directory.GetFiles(Path.Combine(_directory, "data", "journal"), "segment-*").Order().First();
         byte[] bytes = await File.ReadAllBytesAsync(segment);
         int place = Array.FindIndex(bytes, b => b != 0) + 200;
@@ -171,7 +174,7 @@ public sealed class RunCommandTests : IDisposable
 
         var child = Start();
 
-        Assert.Equal(65, await child.EndAsync());
+        Assert.Equal(65, (await child.EndedAsync()).Code);
         Assert.Contains(child.Lines, line => line.StartsWith("Cannot start: ", StringComparison.Ordinal));
         Assert.Equal(bytes, await File.ReadAllBytesAsync(segment));
     }
@@ -185,7 +188,7 @@ public sealed class RunCommandTests : IDisposable
     {
         var child = Start(Path.Combine(_directory, name), ["--journal", "memory"]);
 
-        Assert.Equal(expected, await child.EndAsync());
+        Assert.Equal(expected, (await child.EndedAsync()).Code);
         Assert.Equal(expected != 0, child.Lines.Any(line => line.StartsWith(_directory, StringComparison.Ordinal)));
     }
 
@@ -209,12 +212,12 @@ public sealed class RunCommandTests : IDisposable
         await WriteJobsAsync(1, "exit 0");
         var child = StartRaw(["run", .. arguments]);
 
-        Assert.Equal(expected, await child.EndAsync());
+        Assert.Equal(expected, (await child.EndedAsync()).Code);
         Assert.DoesNotContain(child.Lines, line => line.StartsWith("   at ", StringComparison.Ordinal));
         Assert.Equal(["jobs.jsonl"], Directory.GetFileSystemEntries(_directory).Select(Path.GetFileName));
     }
 
-    private static IEnumerable<string> Completed(Child child) => child.Lines
+    private static IEnumerable<string> Completed(HostProcess child) => child.Lines
         .Where(line => line.EndsWith(" completed", StringComparison.Ordinal))
         .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3]);
 
@@ -237,15 +240,14 @@ public sealed class RunCommandTests : IDisposable
         }
     }
 
-    private static async Task SignalAsync(Child child, string signal)
-    {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{child.Process.Id}"]);
-        await kill.WaitForExitAsync();
-    }
+    // Lines of the display, and lines of what it says beside it.
+    private static Task SeenAsync(HostProcess child, string word, int count) => child.SeenAsync(
+        line => line.StartsWith(word, StringComparison.Ordinal) || line.EndsWith($" {word}", StringComparison.Ordinal),
+        count);
 
     private static async Task WaitForAsync(Func<bool> condition)
     {
-        using var guard = new CancellationTokenSource(Guard);
+        using var guard = new CancellationTokenSource(HostProcess.Guard);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (!condition())
         {
@@ -265,115 +267,13 @@ public sealed class RunCommandTests : IDisposable
         Enumerable.Range(1, count).Select(i =>
             $$"""{"user":"ada","tier":"cto_scale","program":"sh","arguments":["-c","{{script}}","{{i}}"]}"""));
 
-    private Child Start(string? file = null, string[]? options = null) =>
+    private HostProcess Start(string? file = null, string[]? options = null) =>
         StartRaw(["run", file ?? FilePath, "--data", Path.Combine(_directory, "data"), "--allow", "sh=/bin/sh", SmallJournal, .. options ?? []]);
 
-    private Child StartRaw(string[] arguments)
+    private HostProcess StartRaw(string[] arguments)
     {
-        var child = new Child(_directory, arguments);
+        var child = HostProcess.Start(_directory, arguments);
         _children.Add(child);
         return child;
-    }
-
-    /// <summary>The host as a child process, stopped by its id if it does not end.</summary>
-    private sealed class Child : IDisposable
-    {
-        private readonly Lock _lock = new();
-        private readonly List<string> _lines = [];
-        private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _openStreams = 2;
-
-        internal Child(string directory, string[] arguments)
-        {
-            string host = Path.Combine(AppContext.BaseDirectory, "Engine.Host.dll");
-            Process = new Process
-            {
-                StartInfo = new ProcessStartInfo("dotnet", [host, .. arguments])
-                {
-                    WorkingDirectory = directory,
-                    RedirectStandardInput = true,
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                },
-            };
-            Process.OutputDataReceived += (_, line) => Add(line.Data);
-            Process.ErrorDataReceived += (_, line) => Add(line.Data);
-            Process.Start();
-            Process.BeginOutputReadLine();
-            Process.BeginErrorReadLine();
-        }
-
-        internal Process Process { get; }
-
-        internal IReadOnlyList<string> Lines
-        {
-            get
-            {
-                lock (_lock)
-                {
-                    return [.. _lines];
-                }
-            }
-        }
-
-        /// <summary>Waits until so many lines begin or end with a word.</summary>
-        internal async Task SeenAsync(string word, int count)
-        {
-            while (true)
-            {
-                Task more;
-                lock (_lock)
-                {
-                    if (_lines.Count(line => line.StartsWith(word, StringComparison.Ordinal)
-                        || line.EndsWith($" {word}", StringComparison.Ordinal)) >= count)
-                    {
-                        return;
-                    }
-
-                    Assert.False(_outputEnded.Task.IsCompleted, $"Ended without {count} × '{word}':\n{Text()}");
-                    more = _more.Task;
-                }
-
-                await more.WaitAsync(Guard);
-            }
-        }
-
-        internal async Task<int> EndAsync()
-        {
-            await Process.WaitForExitAsync().WaitAsync(Guard);
-            return Process.ExitCode;
-        }
-
-        public void Dispose()
-        {
-            if (!Process.HasExited)
-            {
-                Process.Kill();
-                Process.WaitForExit();
-            }
-
-            Process.Dispose();
-        }
-
-        private string Text() => new StringBuilder().AppendJoin('\n', _lines).ToString();
-
-        private void Add(string? line)
-        {
-            lock (_lock)
-            {
-                if (line is not null)
-                {
-                    _lines.Add(line);
-                }
-                else if (--_openStreams == 0)
-                {
-                    _outputEnded.TrySetResult();
-                }
-
-                _more.TrySetResult();
-                _more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            }
-        }
     }
 }

@@ -57,7 +57,7 @@ public sealed class RunPipeTests : IDisposable
         var process = Start($"> {Full} 2> {Full}", Run(Jobs($"echo $$ > {Mark}; exec sleep 600", 1)));
         await MarkedAsync(1);
 
-        await SignalAsync(process);
+        Signals.Send(process.Id, Signals.Terminate);
 
         Assert.Equal(ExitCode.Interrupted, (await EndAsync(process)).Code);
         Assert.False(Processes.ProcessHarness.IsAlive(int.Parse(File.ReadAllLines(Mark)[0])));
@@ -156,7 +156,7 @@ public sealed class RunPipeTests : IDisposable
         var process = Start("", Run(file));
         await MarkedAsync(1);
 
-        await SignalAsync(process);
+        Signals.Send(process.Id, Signals.Terminate);
         await File.WriteAllTextAsync(Path.Combine(_directory, "go"), "");
         await process.WaitForExitAsync().WaitAsync(Guard);
 
@@ -166,12 +166,6 @@ public sealed class RunPipeTests : IDisposable
     }
 
     private string Data => Path.Combine(_directory, "data");
-
-    private static async Task SignalAsync(Process process)
-    {
-        using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
-        await kill.WaitForExitAsync();
-    }
 
     private static async Task<(int Code, string Errors)> EndAsync(Process process)
     {

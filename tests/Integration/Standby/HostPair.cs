@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json.Nodes;
+using Engine.Tests.Hosts;
 using Engine.Tests.Http;
 using Engine.Tests.Redis;
 
@@ -11,6 +12,7 @@ internal sealed class HostPair : IAsyncDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("engine-pair-").FullName;
     private readonly RedisServer? _redis;
+    private readonly List<HostProcess> _processes = [];
     private readonly List<PairedHost> _hosts = [];
 
     private HostPair(RedisServer? redis, TimeSpan lease) => (_redis, Lease) = (redis, lease);
@@ -29,11 +31,10 @@ internal sealed class HostPair : IAsyncDisposable
     internal static async Task<HostPair> CreateAsync(bool inRedis, int leaseSeconds = 2) =>
         new(inRedis ? await RedisServer.StartAsync() : null, TimeSpan.FromSeconds(leaseSeconds));
 
-    /// <summary>Starts a host; nothing is waited for.</summary>
-    internal PairedHost Start(params string[] settings)
+    /// <summary>Starts a host; returns when it listens, and does not wait for what it will be.</summary>
+    internal async Task<PairedHost> StartAsync(params string[] settings)
     {
-        int port = HostProcess.FreePort();
-        string data = Path.Combine(_directory, _redis is null ? Data : $"data{port}");
+        string data = Path.Combine(_directory, _redis is null ? Data : $"data{_processes.Count}");
         string[] journal = _redis is null
             ? ["--Engine:Journal=Faster", "--Engine:JournalSegmentBytes=65536"]
             :
@@ -48,7 +49,7 @@ internal sealed class HostPair : IAsyncDisposable
             [
                 "serve",
                 "--Engine:Standby=true",
-                $"--Engine:Listen=http://127.0.0.1:{port}",
+                "--Engine:Listen=http://127.0.0.1:0",
                 $"--Engine:DataDirectory={data}",
                 "--Engine:GlobalCap=100000",
                 "--Engine:JobTypes:shell:Handler=Process",
@@ -56,17 +57,18 @@ internal sealed class HostPair : IAsyncDisposable
                 .. journal,
                 .. settings,
             ]);
-        var host = new PairedHost(process, port);
+        _processes.Add(process);
+        var host = new PairedHost(process, await process.ListensAsync());
         _hosts.Add(host);
         return host;
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var host in _hosts)
+        _hosts.ForEach(host => host.Dispose());
+        foreach (var process in _processes)
         {
-            await host.Process.DisposeAsync();
-            host.Dispose();
+            await process.DisposeAsync();
         }
 
         if (_redis is not null)
@@ -79,17 +81,13 @@ internal sealed class HostPair : IAsyncDisposable
 }
 
 /// <summary>One of the two.</summary>
-internal sealed class PairedHost(HostProcess process, int port) : IDisposable
+internal sealed class PairedHost(HostProcess process, Uri address) : IDisposable
 {
-    private readonly HttpClient _client = new()
-    {
-        BaseAddress = new Uri($"http://127.0.0.1:{port}"),
-        Timeout = TestEngine.Guard,
-    };
+    private readonly HttpClient _client = new() { BaseAddress = address, Timeout = TestEngine.Guard };
 
     internal HostProcess Process { get; } = process;
 
-    internal string Address { get; } = $"http://127.0.0.1:{port}";
+    internal string Address { get; } = address.ToString().TrimEnd('/');
 
     /// <summary>Waits until it says so; <c>ready</c> with 200, anything else with 503.</summary>
     internal async Task<JsonObject> UntilAsync(string status)
@@ -97,21 +95,12 @@ internal sealed class PairedHost(HostProcess process, int port) : IDisposable
         using var guard = new CancellationTokenSource(TestEngine.Guard);
         while (true)
         {
-            try
+            using var response = await _client.GetAsync("/health/ready", guard.Token);
+            var body = Assert.IsType<JsonObject>(JsonNode.Parse(await response.Content.ReadAsStringAsync(guard.Token)));
+            if (body.Text("status") == status)
             {
-                using var response = await _client.GetAsync("/health/ready", guard.Token);
-                var body = Assert.IsType<JsonObject>(
-                    JsonNode.Parse(await response.Content.ReadAsStringAsync(guard.Token)));
-                if (body.Text("status") == status)
-                {
-                    Assert.Equal(status == "ready", response.StatusCode == HttpStatusCode.OK);
-                    return body;
-                }
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-                await Task.Yield();
+                Assert.Equal(status == "ready", response.StatusCode == HttpStatusCode.OK);
+                return body;
             }
         }
     }

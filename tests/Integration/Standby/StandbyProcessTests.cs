@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Engine.Host.Cli;
 using Engine.Storage.Redis;
+using Engine.Tests.Hosts;
 using Engine.Tests.Http;
 using Engine.Tests.Redis;
 using Xunit.Abstractions;
@@ -13,6 +14,8 @@ namespace Engine.Tests.Standby;
 [Collection("alone")]
 public sealed class StandbyProcessTests(ITestOutputHelper output)
 {
+    private static readonly TimeSpan Late = TimeSpan.FromSeconds(10);
+
     [Fact]
     public Task A_killed_owner_of_a_directory_is_replaced_and_nothing_acknowledged_is_lost() =>
         KillAsync(inRedis: false);
@@ -30,13 +33,7 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
     public async Task An_owner_that_is_paused_is_replaced_in_time_and_writes_nothing_when_it_wakes()
     {
         await using var pair = await HostPair.CreateAsync(inRedis: true);
-        var owner = pair.Start("--Engine:MaxConcurrentRuns=0");
-        await owner.UntilAsync("ready");
-        var standby = pair.Start("--Engine:MaxConcurrentRuns=0");
-        await standby.UntilAsync("standby");
-        var submitters = new Submitters(owner, users: 4);
-        submitters.Start();
-        await submitters.AcknowledgedAsync(50);
+        var (owner, standby, submitters) = await UnderLoadAsync(pair);
 
         owner.Process.Pause();
         long paused = Stopwatch.GetTimestamp();
@@ -68,9 +65,9 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
     public async Task A_program_that_a_killed_owner_left_running_is_killed_and_its_job_runs_again()
     {
         await using var pair = await HostPair.CreateAsync(inRedis: false);
-        var owner = pair.Start();
+        var owner = await pair.StartAsync();
         await owner.UntilAsync("ready");
-        var standby = pair.Start();
+        var standby = await pair.StartAsync();
         await standby.UntilAsync("standby");
         using var client = owner.ClientOf("u");
         var job = new JsonObject
@@ -105,7 +102,7 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
     public async Task A_file_is_not_run_on_a_journal_that_a_host_owns()
     {
         await using var pair = await HostPair.CreateAsync(inRedis: false);
-        var owner = pair.Start();
+        var owner = await pair.StartAsync();
         await owner.UntilAsync("ready");
         string directory = Directory.CreateTempSubdirectory("engine-file-").FullName;
         try
@@ -130,13 +127,7 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
     private async Task KillAsync(bool inRedis)
     {
         await using var pair = await HostPair.CreateAsync(inRedis);
-        var owner = pair.Start("--Engine:MaxConcurrentRuns=0");
-        await owner.UntilAsync("ready");
-        var standby = pair.Start("--Engine:MaxConcurrentRuns=0");
-        Assert.Equal(owner.Address, (await standby.UntilAsync("standby")).Text("owner"));
-        var submitters = new Submitters(owner, users: 4);
-        submitters.Start();
-        await submitters.AcknowledgedAsync(50);
+        var (owner, standby, submitters) = await UnderLoadAsync(pair);
 
         owner.Process.KillNow();
         long killed = Stopwatch.GetTimestamp();
@@ -148,8 +139,22 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
         Assert.InRange(acknowledged, 50, int.MaxValue);
 
         // Restarted by its supervisor, the first one stands by for the second.
-        var again = pair.Start("--Engine:MaxConcurrentRuns=0");
+        var again = await pair.StartAsync("--Engine:MaxConcurrentRuns=0");
         Assert.Equal(standby.Address, (await again.UntilAsync("standby")).Text("owner"));
+    }
+
+    /// <summary>An owner that has acknowledged some of what is submitted to it all the time, and who stands by for
+    /// it.</summary>
+    private static async Task<(PairedHost Owner, PairedHost Standby, Submitters Submitters)> UnderLoadAsync(HostPair pair)
+    {
+        var owner = await pair.StartAsync("--Engine:MaxConcurrentRuns=0");
+        await owner.UntilAsync("ready");
+        var standby = await pair.StartAsync("--Engine:MaxConcurrentRuns=0");
+        Assert.Equal(owner.Address, (await standby.UntilAsync("standby")).Text("owner"));
+        var submitters = new Submitters(owner, users: 4);
+        submitters.Start();
+        await submitters.AcknowledgedAsync(50);
+        return (owner, standby, submitters);
     }
 
     /// <summary>Waits until the next owner has the journal, which must be in time, and until it has read it.</summary>
@@ -166,7 +171,9 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
 
             var elapsed = Stopwatch.GetElapsedTime(since);
             output.WriteLine($"Has the journal after {elapsed.TotalMilliseconds:0} ms; the lease is {pair.Lease}.");
-            Assert.True(elapsed <= pair.Lease + TimeSpan.FromSeconds(1), $"It took {elapsed}.");
+
+            // How often it asks is asserted where the clock is the test's; a busy machine lets it ask late.
+            Assert.True(elapsed <= pair.Lease + Late, $"It took {elapsed}.");
         }
 
         await next.UntilAsync("ready");
@@ -177,13 +184,7 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
     {
         // A lease so long that it has not run out when the standby serves.
         await using var pair = await HostPair.CreateAsync(inRedis, leaseSeconds: 20);
-        var owner = pair.Start("--Engine:MaxConcurrentRuns=0");
-        await owner.UntilAsync("ready");
-        var standby = pair.Start("--Engine:MaxConcurrentRuns=0");
-        await standby.UntilAsync("standby");
-        var submitters = new Submitters(owner, users: 4);
-        submitters.Start();
-        await submitters.AcknowledgedAsync(50);
+        var (owner, standby, submitters) = await UnderLoadAsync(pair);
 
         owner.Process.Terminate();
         Assert.Equal(ExitCode.Success, (await owner.Process.EndedAsync()).Code);
@@ -227,9 +228,3 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
 /// <summary>Tests that measure time: nothing else runs beside them.</summary>
 [CollectionDefinition("alone", DisableParallelization = true)]
 public sealed class RunAlone;
-
-/// <summary>A test that needs a redis-server, and is skipped with a reason where there is none.</summary>
-internal sealed class RedisFactAttribute : FactAttribute
-{
-    public RedisFactAttribute() => Skip = RedisServer.Missing;
-}

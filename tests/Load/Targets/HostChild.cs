@@ -1,30 +1,17 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Text.RegularExpressions;
+using Engine.Tests.Hosts;
 
 namespace Engine.Tests.Load.Targets;
 
-/// <summary>The real host as a process of its own, as users run it. It says itself where it listens. Whatever
-/// happens, disposing it leaves no process behind.</summary>
-internal sealed partial class HostChild : IAsyncDisposable
+/// <summary>A host of our own that serves, and what it takes of the machine.</summary>
+internal sealed class HostChild : IAsyncDisposable
 {
-    internal static readonly TimeSpan Guard = TimeSpan.FromSeconds(60);
+    private const int KeptLines = 60;
 
-    private const int MaxLines = 60;
-    private const int SigTerm = 15;
+    private readonly HostProcess _host;
 
-    private readonly Process _process;
-    private readonly Lock _gate = new();
-    private readonly Queue<string> _lines = new();
-    private readonly TaskCompletionSource<Uri> _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Task _read;
-
-    private HostChild(ProcessStartInfo start)
-    {
-        _process = Process.Start(start) ?? throw new InvalidOperationException("The host could not be started.");
-        _read = Task.WhenAll(ReadAsync(_process.StandardOutput), ReadAsync(_process.StandardError));
-    }
+    private HostChild(HostProcess host) => _host = host;
 
     /// <summary>Where it listens.</summary>
     internal Uri Address { get; private set; } = new("http://127.0.0.1");
@@ -35,6 +22,9 @@ internal sealed partial class HostChild : IAsyncDisposable
     /// <summary>What it took of the machine's processors.</summary>
     internal TimeSpan ProcessorTime => Measure(static process => process.TotalProcessorTime);
 
+    /// <summary>The last lines that it printed.</summary>
+    internal string Printed => _host.Text;
+
     /// <summary>Starts one, and waits until it serves.</summary>
     /// <param name="directory">Where it works: its data is there.</param>
     /// <param name="settings">Keys below <c>Engine:</c>, and their values.</param>
@@ -42,33 +32,16 @@ internal sealed partial class HostChild : IAsyncDisposable
     internal static async Task<HostChild> StartAsync(
         string directory, IEnumerable<(string Key, string Value)> settings, int heapLimitMiB)
     {
-        var start = new ProcessStartInfo("dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = directory,
-        };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Engine.Host.dll"));
-        start.ArgumentList.Add("serve");
-        start.ArgumentList.Add("--Engine:Listen=http://127.0.0.1:0");
-        foreach (var (key, value) in settings)
-        {
-            start.ArgumentList.Add($"--Engine:{key}={value}");
-        }
-
-        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
-        start.Environment["DOTNET_ENVIRONMENT"] = "Development";
-        start.Environment["DOTNET_NOLOGO"] = "1";
-        if (heapLimitMiB > 0)
-        {
-            long bytes = heapLimitMiB * 1024L * 1024L;
-            start.Environment["DOTNET_GCHeapHardLimit"] = "0x" + bytes.ToString("x", CultureInfo.InvariantCulture);
-        }
-
-        var host = new HostChild(start);
+        IEnumerable<string> arguments =
+        [
+            "serve", "--Engine:Listen=http://127.0.0.1:0",
+            .. settings.Select(setting => $"--Engine:{setting.Key}={setting.Value}"),
+        ];
+        var process = HostProcess.Start(directory, arguments, start => SetUp(start, heapLimitMiB), KeptLines);
+        var host = new HostChild(process);
         try
         {
-            host.Address = await host._serving.Task.WaitAsync(Guard);
+            host.Address = await process.ListensAsync();
             return host;
         }
         catch
@@ -83,42 +56,35 @@ internal sealed partial class HostChild : IAsyncDisposable
     {
         if (kill)
         {
-            _process.Kill();
+            _host.KillNow();
         }
-        else if (Signal(_process.Id, SigTerm) != 0)
+        else if (_host.Process.HasExited)
         {
             throw new InvalidOperationException($"The host has ended by itself:\n{Printed}");
         }
-
-        await _process.WaitForExitAsync().WaitAsync(Guard);
-        await _read.WaitAsync(Guard);
-        if (!kill && _process.ExitCode != 0)
+        else
         {
-            throw new InvalidOperationException($"The host ended with code {_process.ExitCode}:\n{Printed}");
+            _host.Terminate();
+        }
+
+        var (code, text) = await _host.EndedAsync();
+        if (!kill && code != 0)
+        {
+            throw new InvalidOperationException($"The host ended with code {code}:\n{text}");
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill();
-            await _process.WaitForExitAsync();
-        }
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 
-        await _read;
-        _process.Dispose();
-    }
-
-    /// <summary>The last lines that it printed.</summary>
-    internal string Printed
+    private static void SetUp(ProcessStartInfo start, int heapLimitMiB)
     {
-        get
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        start.Environment["DOTNET_ENVIRONMENT"] = "Development";
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        if (heapLimitMiB > 0)
         {
-            lock (_gate)
-            {
-                return string.Join('\n', _lines);
-            }
+            long bytes = heapLimitMiB * 1024L * 1024L;
+            start.Environment["DOTNET_GCHeapHardLimit"] = "0x" + bytes.ToString("x", CultureInfo.InvariantCulture);
         }
     }
 
@@ -128,41 +94,12 @@ internal sealed partial class HostChild : IAsyncDisposable
     {
         try
         {
-            _process.Refresh();
-            return _process.HasExited ? default : measure(_process);
+            _host.Process.Refresh();
+            return _host.Process.HasExited ? default : measure(_host.Process);
         }
-        catch (InvalidOperationException) when (_process.HasExited)
+        catch (InvalidOperationException) when (_host.Process.HasExited)
         {
             return default;
         }
     }
-
-    private async Task ReadAsync(StreamReader from)
-    {
-        while (await from.ReadLineAsync() is { } line)
-        {
-            if (Serving().Match(line) is { Success: true } match)
-            {
-                _serving.TrySetResult(new Uri(match.Groups[1].Value));
-            }
-
-            lock (_gate)
-            {
-                _lines.Enqueue(line);
-                if (_lines.Count > MaxLines)
-                {
-                    _lines.Dequeue();
-                }
-            }
-        }
-
-        _serving.TrySetException(new InvalidOperationException($"The host ended before it served:\n{Printed}"));
-    }
-
-    [GeneratedRegex(@"Serving on (http://[^\s;,]+)")]
-    private static partial Regex Serving();
-
-    [DllImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Signal(int process, int signal);
 }

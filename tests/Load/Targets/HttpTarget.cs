@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Tests.Hosts;
 using Engine.Tests.Load.Checks;
 using Engine.Tests.Load.Work;
 
@@ -26,8 +27,8 @@ internal sealed class HttpTarget : Target
     {
         (_workload, _directory, _isStored) = (workload, directory, isStored);
         (_heapLimitMiB, _address) = (heapLimitMiB, url);
-        var handler = new SocketsHttpHandler { ConnectTimeout = HostChild.Guard, UseCookies = false, UseProxy = false };
-        _client = new HttpClient(handler) { Timeout = HostChild.Guard };
+        var handler = new SocketsHttpHandler { ConnectTimeout = HostProcess.Guard, UseCookies = false, UseProxy = false };
+        _client = new HttpClient(handler) { Timeout = HostProcess.Guard };
     }
 
     internal override string? Unchecked => HasJournal

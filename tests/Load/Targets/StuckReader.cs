@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Engine.Tests.Hosts;
 using Engine.Tests.Load.Checks;
 
 namespace Engine.Tests.Load.Targets;
@@ -76,7 +77,7 @@ internal sealed class StuckReader : IDisposable
     {
         try
         {
-            int count = await _socket.ReceiveAsync(_buffer).WaitAsync(HostChild.Guard);
+            int count = await _socket.ReceiveAsync(_buffer).WaitAsync(HostProcess.Guard);
             _text.Append(Encoding.UTF8.GetString(_buffer, 0, count));
 
             // The last chunk: the host has said all, and keeps the connection for more requests.

@@ -2,13 +2,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
 namespace Engine.Tests.Redis;
 
 /// <summary>A redis-server of a test's own: on a free loopback port, in a directory of its own, killed by its process
 /// id.</summary>
-internal sealed partial class RedisServer : IAsyncDisposable
+internal sealed class RedisServer : IAsyncDisposable
 {
     /// <summary>Why no test can have one, or null when it can.</summary>
     internal static string? Missing { get; } = FindBinary("redis-server") is null
@@ -129,9 +128,9 @@ internal sealed partial class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Stops its processor time, as a stalled machine would.</summary>
-    internal void Pause() => Signal(_process!.Id, SigStop);
+    internal void Pause() => Signals.Send(_process!.Id, Signals.Stop);
 
-    internal void Resume() => Signal(_process!.Id, SigCont);
+    internal void Resume() => Signals.Send(_process!.Id, Signals.Continue);
 
     /// <summary>Sends one command and returns the first line of its answer.</summary>
     internal async Task<string> CommandAsync(params string[] command) =>
@@ -177,19 +176,4 @@ internal sealed partial class RedisServer : IAsyncDisposable
 
         return System.Text.Encoding.UTF8.GetString(buffer, 0, length);
     }
-
-    private static void Signal(int processId, int signal)
-    {
-        if (Kill(processId, signal) != 0)
-        {
-            throw new InvalidOperationException($"kill({processId}, {signal}) failed.");
-        }
-    }
-
-    private const int SigCont = 18;
-    private const int SigStop = 19;
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Kill(int processId, int signal);
 }

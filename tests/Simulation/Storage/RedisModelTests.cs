@@ -30,7 +30,7 @@ public sealed class RedisModelTests
         return answer
         """);
 
-    [NeedsRedisFact]
+    [RedisFact]
     public async Task The_model_answers_and_stores_what_a_real_Redis_does()
     {
         await using var server = await RedisServer.StartAsync("--appendfsync", "no");
@@ -51,12 +51,6 @@ public sealed class RedisModelTests
             "commit-snapshot DUPLICATE",
         ];
         Assert.Empty(all.Except(tape.Seen));
-    }
-
-    /// <summary>A fact that is skipped, with a reason, where there is no redis-server.</summary>
-    private sealed class NeedsRedisFactAttribute : FactAttribute
-    {
-        public NeedsRedisFactAttribute() => Skip = RedisServer.Missing;
     }
 
     private sealed class Tape(IRedisConnection real)
