@@ -92,6 +92,8 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         long allocated = 0;
         TimeSpan processor = default;
         long jobs = 0;
+        TimeSpan window = default;
+        TimeSpan paused = default;
         var limitedRates = new List<double>();
         var freeRates = new List<double>();
         var forgetfulRates = new List<double>();
@@ -99,7 +101,10 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         {
             long before = GC.GetTotalAllocatedBytes(precise: true);
             TimeSpan processorBefore = Environment.CpuUsage.TotalTime;
+            TimeSpan pausedBefore = GC.GetTotalPauseDuration();
             var (ended, elapsed) = await limited.CycleAsync(plan.Window);
+            paused += GC.GetTotalPauseDuration() - pausedBefore;
+            window += elapsed;
             processor += Environment.CpuUsage.TotalTime - processorBefore;
             allocated += GC.GetTotalAllocatedBytes(precise: true) - before;
             jobs += ended;
@@ -116,6 +121,7 @@ internal sealed class ThroughputRun(Journals journals, ThroughputPlan plan)
         PrintRate("life_cycles", Figures.Median(limitedRates), "jobs/s");
         Figures.Print("processor_time_per_job", processor.TotalMicroseconds / jobs, "us");
         Figures.Print("allocated_per_job", (double)allocated / jobs, "B");
+        Figures.Print("collector_pauses", 100 * paused / window, "percent");
         Figures.Print("journal_bytes_per_job", (double)(limited.Journal.Bytes - bytes) / jobs, "B");
         Figures.Print("jobs_per_append", (double)jobs / (limited.Journal.Appends - appends), "jobs");
         PrintRate("limits_off_life_cycles", Figures.Median(freeRates), "jobs/s");
