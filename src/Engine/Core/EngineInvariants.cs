@@ -143,7 +143,7 @@ internal static class EngineInvariants
 
             if (lane.Jobs.Count == 0)
             {
-                Require(lane.ParkedOn is null && lane.HeapIndex == HeapNode.Outside, "an empty lane is nowhere");
+                Require(lane.ParkedOn is null && lane.HeapSlot == HeapNode.Outside, "an empty lane is nowhere");
             }
             else if (lane.ParkedOn is { } limit)
             {
@@ -192,8 +192,9 @@ internal static class EngineInvariants
 
     private static bool IsStoodInFor(ParkGroup group, Limit limit)
     {
-        foreach (var (key, lane) in group.Type.Ready.Unordered)
+        for (int i = 0; i < group.Type.Ready.Count; i++)
         {
+            var (key, lane) = group.Type.Ready[i];
             if (ReferenceEquals(lane.Tier, group.Tier) && lane.Limits.Contains(limit) && key <= group.Lanes.FirstKey)
             {
                 return true;
@@ -282,18 +283,14 @@ internal static class EngineInvariants
     private static void CheckHeap<T>(IndexedHeap<T> heap, Func<T, OrderKey?> keyOf)
         where T : HeapNode
     {
-        var nodes = heap.Unordered;
-        for (int i = 0; i < nodes.Length; i++)
+        for (int i = 0; i < heap.Count; i++)
         {
-            Require(nodes[i].Node.HeapIndex == i, "a member of a heap knows its place");
-            Require(keyOf(nodes[i].Node) is not { } key || key == nodes[i].Key, "a heap knows the key of its member");
-            Require(i == 0 || nodes[(i - 1) / 4].Key <= nodes[i].Key, "a parent goes before its children");
+            var (key, node) = heap[i];
+            Require(heap.PlaceOf(node) == i, "a heap knows the place of its member");
+            Require(keyOf(node) is not { } own || own == key, "a heap knows the key of its member");
+            Require(i == 0 || heap[(i - 1) / 4].Key <= key, "a parent goes before its children");
         }
     }
-
-    private static bool Contains<T>(this IndexedHeap<T> heap, T node)
-        where T : HeapNode =>
-        (uint)node.HeapIndex < (uint)heap.Count && ReferenceEquals(heap.Unordered[node.HeapIndex].Node, node);
 
     private static void Require([DoesNotReturnIf(false)] bool holds, string rule)
     {

@@ -105,7 +105,7 @@ internal sealed class Job : HeapNode
     /// <summary>Forgets everything, so that the object can stand for another job.</summary>
     internal void Reset()
     {
-        Invariant.Holds(HeapIndex == Outside && Ticket == 0);
+        Invariant.Holds(HeapSlot == Outside && Ticket == 0);
         Id = default;
         User = null!;
         Lane = null!;

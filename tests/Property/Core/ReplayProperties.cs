@@ -46,7 +46,7 @@ public sealed class ReplayProperties(ITestOutputHelper output)
     {
         string[] derived =
         [
-            "Key", "IsOverdue", "IsMilestone", "HeapIndex", "Ticket", "Previous", "Next", "PreviousInLane",
+            "Key", "IsOverdue", "IsMilestone", "HeapSlot", "Ticket", "Previous", "Next", "PreviousInLane",
             "NextInLane", "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
             "ImageNumber", "ImagePlace",
         ];

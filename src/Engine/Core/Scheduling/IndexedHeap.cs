@@ -1,12 +1,14 @@
 namespace Engine.Core.Scheduling;
 
-/// <summary>Something that lies in at most one <see cref="IndexedHeap{T}"/> at a time and knows where.</summary>
+/// <summary>Something that lies in at most one <see cref="IndexedHeap{T}"/> at a time and knows how to be found
+/// there.</summary>
 internal abstract class HeapNode
 {
     internal const int Outside = -1;
 
-    /// <summary>The node's place in its heap, <see cref="Outside"/> when it is in none. Set by the heap only.</summary>
-    internal int HeapIndex = Outside;
+    /// <summary>The node's number in its heap, <see cref="Outside"/> when it is in none: it stays the same wherever the
+    /// node moves to. Set by the heap only.</summary>
+    internal int HeapSlot = Outside;
 
     /// <summary>The heap's first may soon be this node: a chance to ask for memory, nothing more.</summary>
     /// <param name="isNext">It is one of the next few; else of those behind them.</param>
@@ -15,10 +17,12 @@ internal abstract class HeapNode
     }
 }
 
-/// <summary>A four-ary heap whose members know their place, so that any of them can leave or move in O(log
-/// n).</summary>
-/// <remarks>Keys lie beside the members in one array, so that comparing never follows a reference. Sifting moves a hole
-/// instead of swapping.</remarks>
+/// <summary>A four-ary heap whose members can be found, so that any of them can leave or move in O(log n).</summary>
+/// <remarks>
+/// Keys lie in the heap, and where each member is in a table beside it: sifting touches two small arrays, and no
+/// member. Were the place kept in the member itself, each level would write to an object that was last used thousands
+/// of jobs ago. Sifting moves a hole instead of swapping.
+/// </remarks>
 internal sealed class IndexedHeap<T>
     where T : HeapNode
 {
@@ -28,96 +32,124 @@ internal sealed class IndexedHeap<T>
     private const int LastNext = Arity;
     private const int LastBehindNext = Arity + (Arity * Arity);
 
-    private (OrderKey Key, T Node)[] _nodes;
+    // In the order of the heap; beyond it, the slots that are free.
+    private (OrderKey Key, int Slot)[] _places;
+    private (T Node, int Place)[] _slots;
 
-    internal IndexedHeap(int capacity = 4) => _nodes = new (OrderKey, T)[capacity];
+    internal IndexedHeap(int capacity = 4)
+    {
+        _places = new (OrderKey, int)[capacity];
+        _slots = new (T, int)[capacity];
+        FreeSlotsFrom(0);
+    }
 
     internal int Count { get; private set; }
 
     /// <summary>The member with the lowest key. The heap is not empty.</summary>
-    internal T First => _nodes[0].Node;
+    internal T First => _slots[_places[0].Slot].Node;
 
     /// <summary>The lowest key. The heap is not empty.</summary>
-    internal OrderKey FirstKey => _nodes[0].Key;
+    internal OrderKey FirstKey => _places[0].Key;
+
+    /// <summary>The members in no particular, but reproducible, order: the parent of the member at <c>i</c> is at
+    /// <c>(i - 1) / 4</c>.</summary>
+    internal (OrderKey Key, T Node) this[int place] => (_places[place].Key, _slots[_places[place].Slot].Node);
+
+    /// <summary>Where a member is, for who checks the heap.</summary>
+    internal int PlaceOf(T node) => Contains(node) ? _slots[node.HeapSlot].Place : HeapNode.Outside;
 
     internal void Add(OrderKey key, T node)
     {
-        Invariant.Holds(node.HeapIndex == HeapNode.Outside);
-        if (Count == _nodes.Length)
+        Invariant.Holds(node.HeapSlot == HeapNode.Outside);
+        if (Count == _places.Length)
         {
-            Array.Resize(ref _nodes, Count * 2);
+            Array.Resize(ref _places, Count * 2);
+            Array.Resize(ref _slots, Count * 2);
+            FreeSlotsFrom(Count);
         }
 
-        SiftUp(Count++, key, node);
+        int slot = _places[Count].Slot;
+        node.HeapSlot = slot;
+        _slots[slot].Node = node;
+        SiftUp(Count++, key, slot);
     }
 
     internal void Remove(T node)
     {
-        int index = node.HeapIndex;
-        Invariant.Holds((uint)index < (uint)Count && ReferenceEquals(_nodes[index].Node, node));
-
-        node.HeapIndex = HeapNode.Outside;
-        var (key, last) = _nodes[--Count];
-        _nodes[Count] = default;
-        if (index < Count)
+        int slot = node.HeapSlot;
+        Invariant.Holds(Contains(node));
+        int place = _slots[slot].Place;
+        node.HeapSlot = HeapNode.Outside;
+        _slots[slot].Node = null!;
+        var (key, last) = _places[--Count];
+        _places[Count].Slot = slot;
+        if (place < Count)
         {
-            Sift(index, key, last);
+            Sift(place, key, last);
         }
     }
 
     /// <summary>Gives a member another key.</summary>
     internal void Move(T node, OrderKey key)
     {
-        Invariant.Holds((uint)node.HeapIndex < (uint)Count && ReferenceEquals(_nodes[node.HeapIndex].Node, node));
-        Sift(node.HeapIndex, key, node);
+        Invariant.Holds(Contains(node));
+        Sift(_slots[node.HeapSlot].Place, key, node.HeapSlot);
     }
 
     /// <summary>Whether the node is in this heap.</summary>
     internal bool Contains(T node) =>
-        (uint)node.HeapIndex < (uint)Count && ReferenceEquals(_nodes[node.HeapIndex].Node, node);
+        (uint)node.HeapSlot < (uint)_slots.Length && ReferenceEquals(_slots[node.HeapSlot].Node, node);
 
-    /// <summary>The members in no particular, but reproducible, order.</summary>
-    internal ReadOnlySpan<(OrderKey Key, T Node)> Unordered => _nodes.AsSpan(0, Count);
-
-    private void Sift(int index, OrderKey key, T node)
+    private void FreeSlotsFrom(int first)
     {
-        if (index > 0 && key < _nodes[(index - 1) / Arity].Key)
+        for (int i = first; i < _places.Length; i++)
         {
-            SiftUp(index, key, node);
-        }
-        else
-        {
-            SiftDown(index, key, node);
+            _places[i].Slot = i;
         }
     }
 
-    private void SiftUp(int index, OrderKey key, T node)
+    private void Sift(int place, OrderKey key, int slot)
     {
-        var nodes = _nodes;
-        while (index > 0)
+        if (place > 0 && key < _places[(place - 1) / Arity].Key)
         {
-            int parent = (index - 1) / Arity;
-            if (!(key < nodes[parent].Key))
+            SiftUp(place, key, slot);
+        }
+        else
+        {
+            SiftDown(place, key, slot);
+        }
+    }
+
+    private void SiftUp(int place, OrderKey key, int slot)
+    {
+        var places = _places;
+        var slots = _slots;
+        while (place > 0)
+        {
+            int parent = (place - 1) / Arity;
+            ref readonly var above = ref places[parent];
+            if (!(key < above.Key))
             {
                 break;
             }
 
-            nodes[index] = nodes[parent];
-            nodes[index].Node.HeapIndex = index;
-            index = parent;
+            slots[above.Slot].Place = place;
+            places[place] = above;
+            place = parent;
         }
 
-        nodes[index] = (key, node);
-        node.HeapIndex = index;
+        places[place] = (key, slot);
+        slots[slot].Place = place;
     }
 
-    private void SiftDown(int index, OrderKey key, T node)
+    private void SiftDown(int place, OrderKey key, int slot)
     {
-        var nodes = _nodes;
+        var places = _places;
+        var slots = _slots;
         int count = Count;
         while (true)
         {
-            int child = (index * Arity) + 1;
+            int child = (place * Arity) + 1;
             if (child >= count)
             {
                 break;
@@ -127,28 +159,29 @@ internal sealed class IndexedHeap<T>
             int end = Math.Min(child + Arity, count);
             for (int i = child + 1; i < end; i++)
             {
-                if (nodes[i].Key < nodes[best].Key)
+                if (places[i].Key < places[best].Key)
                 {
                     best = i;
                 }
             }
 
-            if (!(nodes[best].Key < key))
+            ref readonly var below = ref places[best];
+            if (!(below.Key < key))
             {
                 break;
             }
 
-            nodes[index] = nodes[best];
-            nodes[index].Node.HeapIndex = index;
-            if (index <= LastBehindNext)
+            slots[below.Slot].Place = place;
+            if (place <= LastBehindNext)
             {
-                nodes[index].Node.ComesNear(isNext: index <= LastNext);
+                slots[below.Slot].Node.ComesNear(isNext: place <= LastNext);
             }
 
-            index = best;
+            places[place] = below;
+            place = best;
         }
 
-        nodes[index] = (key, node);
-        node.HeapIndex = index;
+        places[place] = (key, slot);
+        slots[slot].Place = place;
     }
 }

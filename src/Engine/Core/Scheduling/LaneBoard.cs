@@ -117,7 +117,7 @@ internal static class LaneBoard
                 && !Planted.Is(PlantedBug.LostWakeUp))
             {
                 Unpark(
-                    Planted.Is(PlantedBug.WokenInAnyOrder) ? group.Lanes.Unordered[^1].Node : group.Lanes.First, group);
+                    Planted.Is(PlantedBug.WokenInAnyOrder) ? group.Lanes[group.Lanes.Count - 1].Node : group.Lanes.First, group);
             }
         }
     }

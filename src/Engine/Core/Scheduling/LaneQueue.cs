@@ -36,7 +36,7 @@ internal struct LaneQueue
 
             for (int i = 0; i < (_others?.Count ?? 0); i++)
             {
-                yield return _others!.Unordered[i];
+                yield return _others![i];
             }
         }
     }
@@ -71,7 +71,7 @@ internal struct LaneQueue
     /// <summary>Takes a job out. It is in, and its key is the one it came with.</summary>
     internal void Remove(Job job)
     {
-        if (job.HeapIndex != HeapNode.Outside)
+        if (job.HeapSlot != HeapNode.Outside)
         {
             _others!.Remove(job);
             return;

@@ -94,7 +94,7 @@ public class IndexedHeapTests
             {
                 int at = action == 4 ? random.Next(model.Count) : 0;
                 heap.Remove(model.Values[at]);
-                Assert.Equal(HeapNode.Outside, model.Values[at].HeapIndex);
+                Assert.Equal(HeapNode.Outside, model.Values[at].HeapSlot);
                 model.RemoveAt(at);
             }
 
@@ -106,7 +106,9 @@ public class IndexedHeapTests
 
             if (step % 500 == 0)
             {
-                Assert.Equal(model.Select(pair => (pair.Key, pair.Value)), heap.Unordered.ToArray().OrderBy(n => n.Key));
+                Assert.Equal(
+                    model.Select(pair => (pair.Key, pair.Value)),
+                    Enumerable.Range(0, heap.Count).Select(place => heap[place]).OrderBy(member => member.Key));
             }
         }
     }
