@@ -124,6 +124,7 @@ internal sealed class Life : IDisposable
     internal void Post(SimCall call)
     {
         call.Life = this;
+        call.Sent(Core);
         call.Index = _calls.Count;
         _calls.Add(call);
         Write(call);

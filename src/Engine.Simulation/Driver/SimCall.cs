@@ -1,3 +1,4 @@
+using Engine.Core;
 using Engine.Runtime;
 using Engine.Simulation.Audit;
 
@@ -17,6 +18,11 @@ internal abstract class SimCall : Operation
 
     /// <summary>Events that it caused.</summary>
     internal long Caused { get; private set; }
+
+    /// <summary>It is on its way to an engine.</summary>
+    internal virtual void Sent(EngineCore core)
+    {
+    }
 
     internal override bool Execute(LoopContext loop)
     {
@@ -117,10 +123,16 @@ internal sealed class SubmitCall(Core.Rules.Submission submission, Action<Submit
 
     internal override void Lost() => done(default, false);
 
-    protected override void Prepare(Witness witness)
+    internal override void Sent(EngineCore core)
     {
         _inner = SubmitOperation.Pool.Rent();
-        _inner.Submission = submission;
+        _inner.Ask(submission, core.State.LaneMemo);
+    }
+
+    internal override void Prepare(LoopContext loop, int step) => _inner.Prepare(loop, step);
+
+    protected override void Prepare(Witness witness)
+    {
         _task = _inner.Task;
         _expected = witness.Expect(submission);
     }

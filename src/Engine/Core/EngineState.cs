@@ -39,6 +39,9 @@ internal sealed class EngineState(bool isLedger = false)
 
     internal PositionIndex Positions { get; } = new();
 
+    /// <summary>Where submissions went: callers look there on their own threads.</summary>
+    internal LaneMemo LaneMemo { get; } = new();
+
     internal Queue<KeptAnswer> Answers { get; } = new();
 
     internal JobList Live { get; } = new();
@@ -246,17 +249,17 @@ internal sealed class EngineState(bool isLedger = false)
         if (next is not null)
         {
             Jobs.Prefetch(next.Id);
-            Prefetch.Object(next.User, lines: 2);
-            Prefetch.Object(next.Lane, lines: 2);
-            Prefetch.Object(next.PreviousOfUser, lines: 2);
-            Prefetch.Object(next.NextOfUser, lines: 2);
+            Prefetch.Place(ref next.User.JobCount);
+            Prefetch.Object(next.Lane);
+            next.PreviousOfUser?.PrefetchLinks();
+            next.NextOfUser?.PrefetchLinks();
         }
     }
 
     private void Forget(Lane lane)
     {
         _lanes.Remove(lane.Key);
-        lane.Owner.Recent.Forget(lane);
+        LaneMemo.Forget(lane);
         if (lane.Project is { } project && --project.LaneCount == 0)
         {
             Projects.Remove(project.Id);

@@ -98,9 +98,6 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
     /// <summary>The day of its latest entry among the idle users, as long as that stands there.</summary>
     internal int NotedIdleOn = NotNoted;
 
-    /// <summary>Where its latest submissions went.</summary>
-    internal RecentLanes Recent;
-
     /// <summary>Answers to submissions that carried a key.</summary>
     internal Dictionary<string, KeptAnswer>? Answers;
 

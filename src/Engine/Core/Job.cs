@@ -88,6 +88,9 @@ internal sealed class Job : HeapNode
     internal long Bytes => Payload.Length
         + (Details is { } details ? (long)details.Result.Length + details.Checkpoint.Length : 0);
 
+    /// <summary>Asks for the memory that tells its neighbours among its user's jobs.</summary>
+    internal void PrefetchLinks() => Prefetch.Place(ref NextOfUser);
+
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;
 

@@ -1,5 +1,6 @@
 using Engine.Core;
 using Engine.Core.Rules;
+using Engine.Core.Scheduling;
 
 namespace Engine.Runtime;
 
@@ -11,6 +12,13 @@ internal sealed class SubmitOperation : Operation<SubmitResult>
     internal Submission Submission;
 
     private SubmitHint _hint;
+
+    /// <summary>Takes what the caller asks for, and guesses where it will go. The caller's thread.</summary>
+    internal void Ask(in Submission submission, LaneMemo memo)
+    {
+        Submission = submission;
+        _hint.Guess = memo.Find(submission);
+    }
 
     internal override void Prepare(LoopContext loop, int step) =>
         Submitting.Prepare(loop.Core, Submission, ref _hint, step);

@@ -154,7 +154,11 @@ internal sealed class Play
             case Op.Submit submit:
                 var submission = SubmissionOf(submit);
                 _ids.Add(submission.Id);
-                return Same(op, Reference.Submit(submission), core => Submitting.Decide(core, submission), Comparable);
+
+                // Guessed when it is sent, as callers do: what else is in the batch may make it wrong.
+                var hint = new SubmitHint { Guess = Engine.Core.State.LaneMemo.Find(submission) };
+                return Same(
+                    op, Reference.Submit(submission), core => Submitting.Decide(core, submission, hint), Comparable);
             case Op.End end when OpenRun(end.Run) is { } lease:
                 var outcome = OutcomeOf(end.How);
                 return Same(op, Reference.EndRun(lease, outcome), core => Finishing.Decide(core, lease, outcome));

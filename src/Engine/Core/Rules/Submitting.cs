@@ -18,16 +18,29 @@ internal readonly record struct Submission(
     string? Key,
     UInt128 Fingerprint)
 {
-    /// <summary>Computed by whoever makes the submission, so that the loop need not read the name to see that it is
-    /// another.</summary>
-    internal ulong ProjectHash { get; } = ContentHash.Of(ProjectId);
+    /// <summary>A digest of whose job it is and what it needs, computed by whoever makes the submission.</summary>
+    internal ulong NamesHash { get; } = HashOf(UserId, ProjectId, Type, Tier, Resources);
+
+    private static ulong HashOf(string user, string? project, string type, string? tier, string[]? resources)
+    {
+        ulong hash = ContentHash.Mix(ContentHash.Of(user), ContentHash.Of(project));
+        hash = ContentHash.Mix(ContentHash.Mix(hash, ContentHash.Of(type)), ContentHash.Of(tier));
+        foreach (string resource in resources ?? [])
+        {
+            hash = ContentHash.Mix(hash, ContentHash.Of(resource));
+        }
+
+        return hash;
+    }
 }
 
 /// <summary>What was found for a submission ahead of its decision.</summary>
 internal struct SubmitHint
 {
+    /// <summary>From the <see cref="LaneMemo"/>, by whoever made the submission.</summary>
+    internal LaneGuess Guess;
+
     internal UserAccount? User;
-    internal Lane? Lane;
 }
 
 /// <summary>Admission: repeated key, type, ownership, allowance and cap are one decision at one instant (DA-1 to DA-4,
@@ -50,23 +63,30 @@ internal static class Submitting
         switch (step)
         {
             case 0:
-                Prefetch.Object(submission.UserId);
+                core.State.Jobs.Prefetch(submission.Id);
+                if (hint.Guess.Lane is null)
+                {
+                    Prefetch.Object(submission.UserId);
+                }
+
+                Prefetch.Object(hint.Guess.Lane, lines: 4);
                 break;
             case 1:
-                core.State.Users.TryGetValue(submission.UserId, out hint.User);
+                if (hint.Guess.Lane is { } lane)
+                {
+                    hint.User = lane.Owner;
+                    Prefetch.Object(lane.EncodedNames, lines: 2);
+                    Prefetch.Object(lane.Jobs.Last, lines: 5);
+                }
+                else
+                {
+                    core.State.Users.TryGetValue(submission.UserId, out hint.User);
+                }
+
                 Prefetch.Object(hint.User, lines: 3);
-                core.State.Jobs.Prefetch(submission.Id);
                 break;
-            case 2 when hint.User is { } user:
-                hint.Lane = user.Recent.Guess(submission.ProjectHash, out string? project);
-                Prefetch.Object(project);
-                Prefetch.Object(submission.ProjectId);
-                Prefetch.Object(hint.Lane, lines: 4);
-                Prefetch.Object(user.NewestJob, lines: 2);
-                break;
-            case 3 when hint.Lane is { } lane:
-                Prefetch.Object(lane.EncodedNames, lines: 2);
-                Prefetch.Object(lane.Jobs.Last, lines: 5);
+            case 2:
+                Prefetch.Object(hint.User?.NewestJob, lines: 2);
                 break;
             default:
                 break;
@@ -75,11 +95,17 @@ internal static class Submitting
 
     /// <param name="core">The core.</param>
     /// <param name="submission">What was asked.</param>
-    /// <param name="hint">What <see cref="Prepare"/> found; it may be out of date.</param>
-    internal static SubmitResult Decide(EngineCore core, in Submission submission, SubmitHint hint = default)
+    internal static SubmitResult Decide(EngineCore core, in Submission submission) =>
+        Decide(core, submission, new SubmitHint { Guess = core.State.LaneMemo.Find(submission) });
+
+    /// <param name="core">The core.</param>
+    /// <param name="submission">What was asked.</param>
+    /// <param name="hint">What was guessed before, and <see cref="Prepare"/> found; it may be out of date.</param>
+    internal static SubmitResult Decide(EngineCore core, in Submission submission, in SubmitHint hint)
     {
         var state = core.State;
-        var user = hint.User;
+        var lane = LaneMemo.Check(hint.Guess, core.Settings);
+        var user = lane?.Owner ?? hint.User;
         if (user is not { IsKnown: true })
         {
             state.Users.TryGetValue(submission.UserId, out user);
@@ -90,8 +116,6 @@ internal static class Submitting
             return repeated;
         }
 
-        var lane = user?.Recent.Find(
-            core.Settings, submission);
         if (Objection(core, submission, user, isKnown: lane is not null) is { } objection)
         {
             return Refuse(objection);
@@ -149,7 +173,7 @@ internal static class Submitting
         var job = core.Emit(submitted)!;
         if (lane is null && job.Tier.Name == submission.Tier)
         {
-            job.User.Recent.Remember(core.Settings, job.Lane, submission.Resources);
+            state.LaneMemo.Remember(core.Settings, job.Lane, submission);
         }
 
         return Answer(core, job, submission);

@@ -10,9 +10,9 @@ internal abstract class HeapNode
     /// node moves to. Set by the heap only.</summary>
     internal int HeapSlot = Outside;
 
-    /// <summary>The heap's first may soon be this node: a chance to ask for memory, nothing more.</summary>
-    /// <param name="isNext">It is one of the next few; else of those behind them.</param>
-    internal virtual void ComesNear(bool isNext)
+    /// <summary>The heap's first may soon be this node, whose own memory was asked for before: a chance to ask for what
+    /// it leads to, nothing more.</summary>
+    internal virtual void ComesNear()
     {
     }
 }
@@ -31,6 +31,7 @@ internal sealed class IndexedHeap<T>
     // The first's children, and theirs.
     private const int LastNext = Arity;
     private const int LastBehindNext = Arity + (Arity * Arity);
+    private const int NodeLines = 4;
 
     // In the order of the heap; beyond it, the slots that are free.
     private (OrderKey Key, int Slot)[] _places;
@@ -172,9 +173,14 @@ internal sealed class IndexedHeap<T>
             }
 
             slots[below.Slot].Place = place;
-            if (place <= LastBehindNext)
+            if (place <= LastNext)
             {
-                slots[below.Slot].Node.ComesNear(isNext: place <= LastNext);
+                slots[below.Slot].Node.ComesNear();
+            }
+            else if (place <= LastBehindNext)
+            {
+                // Not by a call of its own, which would have to wait for that memory.
+                Prefetch.Object(slots[below.Slot].Node, NodeLines);
             }
 
             places[place] = below;

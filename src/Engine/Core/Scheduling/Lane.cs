@@ -43,9 +43,16 @@ internal sealed class Lane : HeapNode
     /// <summary>The bytes that name it in the journal, null until <c>EventCodec</c> needs them.</summary>
     internal byte[]? EncodedNames { get; set; }
 
-    /// <summary>The settings under which the latest submission to it was found right, and the resources that that asked
-    /// for itself: see <see cref="RecentLanes"/>.</summary>
-    internal (EngineSettings? Settings, string[]? Resources) LastAsked;
+    /// <summary>What the latest submission that was sought a lane for asked for: see <see cref="LaneMemo"/>. Callers read
+    /// it on their own threads.</summary>
+    internal AskedNames? LastAsked
+    {
+        get => Volatile.Read(ref field);
+        set => Volatile.Write(ref field, value);
+    }
+
+    /// <summary>What the <see cref="LaneMemo"/> has it under, if it has it.</summary>
+    internal ulong MemoHash { get; set; }
 
     internal LaneKey Key => new(Owner.Number, Project?.Number ?? 0, Type.Number, Tier.Number, Resources?.Number ?? 0);
 
@@ -85,13 +92,9 @@ internal sealed class Lane : HeapNode
     }
 
     /// <inheritdoc/>
-    internal override void ComesNear(bool isNext)
+    internal override void ComesNear()
     {
-        if (!isNext)
-        {
-            Prefetch.Object(this, lines: 4);
-        }
-        else if (Jobs.Count > 0)
+        if (Jobs.Count > 0)
         {
             Prefetch.Object(Jobs.First, lines: 5);
             Prefetch.Object(Owner, lines: 3);
