@@ -171,7 +171,7 @@ internal static class Submitting
         }
 
         var job = core.Emit(submitted)!;
-        if (lane is null && job.Tier.Name == submission.Tier)
+        if (lane is null)
         {
             state.LaneMemo.Remember(core.Settings, job.Lane, submission);
         }

@@ -43,8 +43,8 @@ internal sealed class Lane : HeapNode
     /// <summary>The bytes that name it in the journal, null until <c>EventCodec</c> needs them.</summary>
     internal byte[]? EncodedNames { get; set; }
 
-    /// <summary>What the latest submission that was sought a lane for asked for: see <see cref="LaneMemo"/>. Callers read
-    /// it on their own threads.</summary>
+    /// <summary>What the latest submission that was sought a lane for asked for: see <see cref="LaneMemo"/>. Callers
+    /// read it on their own threads.</summary>
     internal AskedNames? LastAsked
     {
         get => Volatile.Read(ref field);

@@ -116,8 +116,8 @@ internal static class LaneBoard
             if (limit.Used + 1 >= capacity && limit.Used < capacity && group.Lanes.Count > 0
                 && !Planted.Is(PlantedBug.LostWakeUp))
             {
-                Unpark(
-                    Planted.Is(PlantedBug.WokenInAnyOrder) ? group.Lanes[group.Lanes.Count - 1].Node : group.Lanes.First, group);
+                var lanes = group.Lanes;
+                Unpark(Planted.Is(PlantedBug.WokenInAnyOrder) ? lanes[lanes.Count - 1].Node : lanes.First, group);
             }
         }
     }

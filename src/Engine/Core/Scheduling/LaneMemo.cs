@@ -43,10 +43,9 @@ internal sealed class LaneMemo
     /// <param name="submission">The submission, with the names of that lane.</param>
     internal void Remember(EngineSettings settings, Lane lane, in Submission submission)
     {
-        if (lane.LastAsked is not { } asked || !ReferenceEquals(asked.Settings, settings)
-            || !asked.Resources.AsSpan().SequenceEqual(submission.Resources))
+        if (lane.LastAsked is not { } asked || !ReferenceEquals(asked.Settings, settings) || !asked.Fits(submission))
         {
-            lane.LastAsked = new AskedNames(settings, submission.Resources);
+            lane.LastAsked = new AskedNames(settings, submission.Tier, submission.Resources);
         }
 
         if (lane.MemoHash != submission.NamesHash)
@@ -115,9 +114,8 @@ internal sealed class LaneMemo
         && lane.LastAsked is { } asked
         && lane.Owner.Id == submission.UserId
         && lane.Project?.Id == submission.ProjectId
-        && lane.Tier.Name == submission.Tier
         && lane.Type.Name == submission.Type
-        && asked.Resources.AsSpan().SequenceEqual(submission.Resources)
+        && asked.Fits(submission)
             ? new LaneGuess(lane, asked, asked.Settings)
             : default;
 
@@ -125,15 +123,16 @@ internal sealed class LaneMemo
         (int)(hash >> (64 - BitOperations.Log2((uint)places.Length))) & ~1;
 }
 
-/// <summary>The lane that a submission may go to, what that was last asked for when its names were compared, and under
-/// which settings: copied, so that the loop need not look there.</summary>
+/// <summary>The lane that a submission may go to, what that was last asked for when its names were compared, and
+/// under which settings: copied, so that the loop need not look there.</summary>
 internal readonly record struct LaneGuess(Lane? Lane, AskedNames? Asked, EngineSettings? Settings);
 
 /// <summary>What cannot be seen from a lane: the settings under which a submission to it was found right, and the
-/// resources that that asked for itself.</summary>
-internal sealed class AskedNames(EngineSettings settings, string[]? resources)
+/// tier (unknown ones fall back to another) and the resources (types have some of their own) that it asked for.</summary>
+internal sealed class AskedNames(EngineSettings settings, string? tier, string[]? resources)
 {
     internal EngineSettings Settings { get; } = settings;
 
-    internal string[]? Resources { get; } = resources;
+    internal bool Fits(in Submission submission) =>
+        tier == submission.Tier && resources.AsSpan().SequenceEqual(submission.Resources);
 }
