@@ -41,6 +41,10 @@ internal sealed record SimPlan
     /// <summary>By how much the journal grows until a snapshot is due.</summary>
     internal required int SnapshotBytes { get; init; }
 
+    /// <summary>With how many events a batch is full, and the rest of the work is left to the next: small enough to
+    /// come between any two facts.</summary>
+    internal required int BatchEvents { get; init; }
+
     /// <summary>Which planted bug is in the engine.</summary>
     internal Core.PlantedBug Bug { get; init; }
 
@@ -106,6 +110,9 @@ internal sealed record SimPlan
             Storage = usesDisk && preset != Preset.RedisHell && (faults & Faults.TakeOver) == 0 ? StorageKind.Disk
                 : usesRedis ? StorageKind.Redis : StorageKind.List,
             SnapshotBytes = snapshotBytes,
+            BatchEvents = RandomStream.Named(seed, "swarm.batch") is var batch && batch.Chance(0.25)
+                ? batch.Pick(1, 2, 5)
+                : int.MaxValue,
         };
     }
 
@@ -113,7 +120,8 @@ internal sealed record SimPlan
         $"preset={Preset} hours={Length.TotalHours:0.###} tenants={Tenants} workers={Workers} arrival={Arrival.TotalSeconds}s "
         + $"runs<={LongestRun.TotalSeconds}s cap={Options.GlobalCap} lease={Options.LeaseDuration.TotalSeconds}s "
         + $"order={Options.Ordering} "
-        + $"storage={Uses} snapshots={(Has(Faults.Snapshots) ? SnapshotBytes : 0)} faults={Faults}");
+        + $"storage={Uses} snapshots={(Has(Faults.Snapshots) ? SnapshotBytes : 0)} "
+        + $"batch={(BatchEvents == int.MaxValue ? "any" : BatchEvents)} faults={Faults}");
 
     private static Faults FaultsOf(Preset preset, RandomStream dice)
     {

@@ -60,6 +60,7 @@ internal sealed class SimRun
         {
             WorkersServeAll = plan.WorkersServeAll,
             SnapshotBytes = plan.Has(Faults.Snapshots) ? plan.SnapshotBytes : 0,
+            BatchEvents = plan.BatchEvents,
             MayRefuse = plan.Has(Faults.FailingDisk),
         };
         var net = new Net(_world, plan);
@@ -342,6 +343,11 @@ internal sealed class SimRun
         {
             // One more life, on the whole journal: the same state again.
             _engine.Life!.Witness.CheckEverything();
+            if (_inquest.DurableEvents == _inquest.EventCount)
+            {
+                _engine.Life!.Witness.CheckHash(_inquest.AckedSequence);
+            }
+
             int lives = _engine.Lives;
             _engine.Crash();
             Go(_world.Elapsed + TimeSpan.FromMinutes(11), () => _engine.Lives > lives && _engine.IsUp);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Engine.Core;
 using Engine.Simulation;
 using Engine.Simulation.Cli;
@@ -44,6 +45,38 @@ public sealed class DeterminismTests
         }
 
         Assert.Equal(orders.Count, first.Select(static result => result.Hashes[^1]).Distinct().Count());
+    }
+
+    /// <summary>Another process draws other seeds for the hashes of strings, and has other addresses.</summary>
+    [Theory]
+    [InlineData(Preset.Mixed, StorageKind.List)]
+    [InlineData(Preset.Flood, StorageKind.Disk)]
+    [InlineData(Preset.RedisHell, StorageKind.Redis)]
+    public async Task A_seed_tells_the_same_story_in_another_process(object preset, object storage)
+    {
+        var order = new SimOrder
+        {
+            Seed = 0x77,
+            Length = TimeSpan.FromMinutes(12),
+            Preset = (Preset)preset,
+            Storage = (StorageKind)storage,
+        };
+        string program = Path.Combine(AppContext.BaseDirectory, "Engine.Simulation.dll");
+        string[] arguments = order.ToString().Split(' ');
+        using var process = Process.Start(new ProcessStartInfo(
+            "dotnet", [program, .. arguments[Array.IndexOf(arguments, "simulate")..]])
+        { RedirectStandardOutput = true })!;
+        var reading = process.StandardOutput.ReadToEndAsync();
+
+        var here = SimRun.Run(order.ToPlan());
+
+        string there = await reading;
+        Assert.Null(here.Finding);
+        Assert.Contains(
+            $"{here.Steps} steps, {here.Events} events, {here.Lives} lives, {here.StaleRefused} stale words refused, "
+            + $"hash {here.Hashes[^1]:x16}",
+            there,
+            StringComparison.Ordinal);
     }
 
     [Fact]

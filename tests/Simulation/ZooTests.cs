@@ -64,6 +64,17 @@ public sealed class ZooTests(ITestOutputHelper output)
         PlantedBug.OldPlaceBehindTheRow => "O3",
         PlantedBug.BoostCountsTwice => "O4",
         PlantedBug.RetriedWithoutPayload => "L10",
+        PlantedBug.RequestedResourcesForgotten => "A4",
+        PlantedBug.ConfirmedButNotRecorded => "D8",
+        PlantedBug.GivenUpTooEarly => "L8",
+        PlantedBug.CheckpointForgotten => "A8",
+        PlantedBug.RepeatAnsweredAnew => "W5",
+        PlantedBug.WrongReasonShown => "O5",
+        PlantedBug.EndedKeptForEver => "F26",
+        PlantedBug.ErrorNotJournaled => "D4",
+        PlantedBug.SnapshotOfWhatIsNotDurable => "D3",
+        PlantedBug.LogCutTooFar => "D6",
+        PlantedBug.OrderingNotAdopted => "O1",
         _ => null,
     };
 
@@ -72,8 +83,9 @@ public sealed class ZooTests(ITestOutputHelper output)
     {
         PlantedBug.AckBeforeSync or PlantedBug.FailedSyncAcknowledged or PlantedBug.TruncationOneFrameTooFar
             or PlantedBug.ReplaySkipsLastFrame or PlantedBug.RetryInSecondFrame or PlantedBug.CancelRequestNotJournaled
-            or PlantedBug.KeyForgottenAtRestart or PlantedBug.SnapshotMissesTable
-            or PlantedBug.SnapshotCopiesLate or PlantedBug.CapCountWrongAfterRestart => Preset.DiskHell,
+            or PlantedBug.KeyForgottenAtRestart or PlantedBug.SnapshotCopiesLate or PlantedBug.LogCutTooFar
+            or PlantedBug.ErrorNotJournaled or PlantedBug.CapCountWrongAfterRestart => Preset.DiskHell,
+        PlantedBug.SnapshotMissesTable or PlantedBug.SnapshotOfWhatIsNotDurable => Preset.Mixed,
         PlantedBug.EpochNotChecked => Preset.RedisHell,
         PlantedBug.ClockGoesBack => Preset.ClockHell,
         PlantedBug.DoubleCountAtMidnight or PlantedBug.ReleasedADayEarly or PlantedBug.AllowanceKeptOnCancel =>

@@ -174,7 +174,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
                 }
                 else if (answer == IterationAnswer.Suspend)
                 {
-                    Say(new RunOutcome.Suspended(new byte[] { 1, 2, 3 }), _ => Over());
+                    Say(new RunOutcome.Suspended(Checkpoint()), _ => Over());
                 }
                 else
                 {
@@ -258,6 +258,10 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
             Say(Outcome(), _ => { });
             Say(new RunOutcome.Completed(), Ended);
         }
+
+        /// <summary>Bytes that tell one run's from another's.</summary>
+        private byte[] Checkpoint() =>
+            [(byte)run.Lease.Run, .. run.Payload.IsEmpty ? [0, 0] : run.Payload[..1].ToArray(), (byte)run.Lease.Epoch];
 
         private RunOutcome Outcome()
         {

@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Storage;
 
 namespace Engine.Simulation.Audit;
 
@@ -16,6 +17,9 @@ internal sealed class Inquest(World world, Sometimes sometimes)
 {
     private readonly List<JobEvent> _events = [];
     private readonly List<long> _instants = [];
+    private readonly List<JobRequest?> _asked = [];
+    private readonly SortedSet<long> _snapshots = [];
+    private Refold _refold = new();
     private long _ackedAt;
     private readonly List<(uint Checksum, long Events, long InstantMs)> _frames = [];
 
@@ -68,10 +72,11 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         }
     }
 
-    internal void Decided(in JobEvent e, long instantMs)
+    internal void Decided(in JobEvent e, long instantMs, JobRequest? asked)
     {
         _events.Add(e);
         _instants.Add(instantMs);
+        _asked.Add(asked);
     }
 
     internal void HandedOver(long sequence, uint checksum, long events, long instantMs)
@@ -83,6 +88,9 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         }
 
         _frames.Add((checksum, events, instantMs));
+
+        // Every byte of every fact.
+        World.Note(checksum);
     }
 
     internal void Acknowledged(long sequence)
@@ -147,6 +155,7 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         int events = (int)EventsHandedOver;
         _events.RemoveRange(events, _events.Count - events);
         _instants.RemoveRange(events, _instants.Count - events);
+        _asked.RemoveRange(events, _asked.Count - events);
         AckedSequence = ProvenSequence = lastSequence;
     }
 
@@ -159,6 +168,53 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         }
     }
 
+    /// <summary>A snapshot is about to be kept: all of it is durable (D3), and it shows what the facts up to its frame
+    /// give (D4).</summary>
+    internal void Snapshot(long sequence, ReadOnlySpan<byte> state)
+    {
+        if (sequence > AckedSequence)
+        {
+            Fail("D3", $"A snapshot shows frame {sequence}; frames up to {AckedSequence} are durable.");
+        }
+        else if (SnapshotCodec.ReadHeader(state).StateHash != HashAfter(sequence))
+        {
+            Fail("D4", $"The snapshot of frame {sequence} shows another state than the facts up to it give.");
+        }
+    }
+
+    /// <summary>There is a snapshot of a frame.</summary>
+    internal void SnapshotKept(long sequence) => _snapshots.Add(sequence);
+
+    /// <summary>The log is about to be cut: from the older of the newest two snapshots on it stays (D6).</summary>
+    internal void Cut(long belowSequence)
+    {
+        if (_snapshots.Count < 2 || belowSequence - 1 > _snapshots.Reverse().ElementAt(1))
+        {
+            Fail("D6", $"The log is cut below {belowSequence}; the snapshots are {string.Join(", ", _snapshots)}.");
+        }
+
+        Sometimes.Saw(Corner.LogCut);
+    }
+
+    /// <summary>The digest of the state that the facts up to a durable frame give, folded one by one by a core that has
+    /// seen neither journal nor snapshot (D4).</summary>
+    internal ulong HashAfter(long sequence)
+    {
+        long events = sequence == 0 ? 0 : _frames[(int)sequence - 1].Events;
+        if (_refold.EventCount > events)
+        {
+            // Storage lost, in a way that is excused, what was in it.
+            _refold = new Refold();
+        }
+
+        for (int i = (int)_refold.EventCount; i < events; i++)
+        {
+            _refold.Apply(_events[i], _instants[i]);
+        }
+
+        return _refold.ComputeHash();
+    }
+
     /// <summary>What the durable events say, told anew from the first.</summary>
     internal Model Retell(JobEngineOptions options)
     {
@@ -166,7 +222,7 @@ internal sealed class Inquest(World world, Sometimes sometimes)
         for (int i = 0; i < _events.Count; i++)
         {
             model.NowMs = _instants[i];
-            model.Apply(_events[i], i + 1);
+            model.Apply(_events[i], i + 1, _asked[i]);
         }
 
         if (_frames.Count > 0)

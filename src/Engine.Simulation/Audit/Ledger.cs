@@ -8,6 +8,7 @@ internal sealed class Ledger
 {
     private readonly Dictionary<JobId, Entry> _entries = [];
     private readonly HashSet<JobId> _refused = [];
+    private readonly Dictionary<(string User, string Key), (long ExpiresMs, SubmitResult Answer)> _answers = [];
 
     internal int Count => _entries.Count;
 
@@ -24,6 +25,21 @@ internal sealed class Ledger
     internal void Iterated(JobId id) => Of(id).Iterations++;
 
     internal void Granted(JobId id, int granted) => Of(id).Granted = Math.Max(Of(id).Granted, granted);
+
+    /// <summary>Remembers what a submission with a key was answered. Returns what it was answered before, if that was
+    /// something else (W5).</summary>
+    /// <param name="user">Whose key.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="expiresMs">Until when it stands for this answer: later it may stand for another, even one with an id
+    /// that was used before.</param>
+    /// <param name="answer">The answer.</param>
+    internal SubmitResult? Told(string user, string key, long expiresMs, in SubmitResult answer)
+    {
+        var told = (expiresMs, answer with { Repeated = false });
+        bool isKnown = _answers.TryGetValue((user, key), out var before) && before.ExpiresMs == expiresMs;
+        _answers[(user, key)] = isKnown ? before : told;
+        return isKnown && before != told ? before.Answer : null;
+    }
 
     /// <summary>Compares everything that was told with what the engine knows.</summary>
     internal void Check(EngineCore core, Model model, Inquest inquest)

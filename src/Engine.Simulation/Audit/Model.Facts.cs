@@ -6,7 +6,10 @@ namespace Engine.Simulation.Audit;
 internal sealed partial class Model
 {
     /// <summary>Takes a fact in. Whether it was allowed is somebody else's question.</summary>
-    internal void Apply(in JobEvent e, long number)
+    /// <param name="e">The fact.</param>
+    /// <param name="number">Which of all facts it is, from 1.</param>
+    /// <param name="asked">The request that it comes from, when it comes from one.</param>
+    internal void Apply(in JobEvent e, long number, JobRequest? asked)
     {
         switch (e.Kind)
         {
@@ -36,18 +39,17 @@ internal sealed partial class Model
 
         if (Find(e.JobId) is { } job)
         {
-            Apply(job, e, number);
+            Apply(job, e, number, asked);
         }
     }
 
-    private void Apply(ModelJob job, in JobEvent e, long number)
+    private void Apply(ModelJob job, in JobEvent e, long number, JobRequest? asked)
     {
         switch (e.Kind)
         {
             case EventKind.AnswerKept:
                 var outcome = job.State == JobState.Scheduled ? SubmitOutcome.Scheduled : SubmitOutcome.Queued;
-                Answers[(job.User, e.Answer!.Key)] =
-                    new ModelAnswer(job.Id, e.Answer.Fingerprint, e.Answer.ExpiresMs, outcome, job.DueMs);
+                Answers[(job.User, e.Answer!.Key)] = new ModelAnswer(job.Id, asked!, e.Answer.ExpiresMs, outcome);
                 break;
             case EventKind.JobReleased:
                 if (job.Why == WaitKind.RetryDelay)
@@ -78,8 +80,8 @@ internal sealed partial class Model
             case EventKind.RunEnded:
                 job.Retries += e.End == RunEnd.Failed ? 1 : 0;
                 job.Lost += e.End == RunEnd.Lost ? 1 : 0;
-                job.ResultBytes = e.End == RunEnd.Completed ? e.Payload.Length : 0;
-                job.CheckpointBytes = e.End == RunEnd.Suspended ? e.Payload.Length : job.CheckpointBytes;
+                job.Result = e.End == RunEnd.Completed ? e.Payload : default;
+                job.Checkpoint = e.End == RunEnd.Suspended ? e.Payload : job.Checkpoint;
                 MoveOn(job, e);
                 break;
             case EventKind.CancelRequested:

@@ -42,6 +42,10 @@ internal sealed partial class Model(JobEngineOptions options)
 
     internal int Today => DayOf(NowMs);
 
+    /// <summary>Whether "next" means what these settings say.</summary>
+    internal bool IsOrderedBy(JobEngineOptions options) => Ordering == options.Ordering
+        && (Ordering != Ordering.HeadStart || HeadStartMs == (long)options.HeadStartPerBoost.TotalMilliseconds);
+
     internal List<ModelJob> Queued => _byState[(int)JobState.Queued];
 
     internal List<ModelJob> Scheduled => _byState[(int)JobState.Scheduled];
@@ -121,11 +125,17 @@ internal sealed partial class Model(JobEngineOptions options)
             return WaitKind.ProjectSlots;
         }
 
+        return FullResource(job) is null ? null : WaitKind.Resource;
+    }
+
+    /// <summary>The first of its resources without a slot.</summary>
+    internal string? FullResource(ModelJob job)
+    {
         foreach (string resource in job.Resources)
         {
             if (RunningOfResource(resource) >= CapacityOf(resource))
             {
-                return WaitKind.Resource;
+                return resource;
             }
         }
 

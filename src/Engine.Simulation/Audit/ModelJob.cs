@@ -10,8 +10,8 @@ internal sealed class ModelJob
     internal required string Type;
     internal string[] Resources = [];
     internal ReadOnlyMemory<byte> Payload;
-    internal int ResultBytes;
-    internal int CheckpointBytes;
+    internal ReadOnlyMemory<byte> Result;
+    internal ReadOnlyMemory<byte> Checkpoint;
     internal int Priority;
     internal int Boost;
     internal long Entry;
@@ -46,7 +46,7 @@ internal sealed class ModelJob
     internal long FinishedMs;
 
     /// <summary>What it carries for its owner.</summary>
-    internal long Bytes => Payload.Length + ResultBytes + CheckpointBytes;
+    internal long Bytes => Payload.Length + Result.Length + Checkpoint.Length;
 
     internal RunLease Lease => new(Id, Runs, Epoch);
 
@@ -67,7 +67,7 @@ internal readonly record struct Place(long First, long Second, long Third, long 
 }
 
 /// <summary>What an idempotency key stands for.</summary>
-internal sealed record ModelAnswer(JobId JobId, UInt128 Fingerprint, long ExpiresMs, SubmitOutcome Outcome, long DueMs)
+internal sealed record ModelAnswer(JobId JobId, JobRequest Request, long ExpiresMs, SubmitOutcome Outcome)
 {
     /// <summary>An earlier life gave it.</summary>
     internal bool IsFromBefore { get; set; }

@@ -1,143 +1,8 @@
-using Engine.Core.Rules;
-
 namespace Engine.Simulation.Audit;
 
-/// <summary>What the model says of a submission.</summary>
-internal record struct SubmitExpectation(SubmitOutcome Outcome, RefusalReason? Reason, ModelAnswer? Repeated)
-{
-    internal bool IsStopping;
-    internal long Position;
-
-    /// <summary>What the user has used of the day right after the decision, and what the tier allows.</summary>
-    internal int Used;
-    internal int DailyLimit;
-}
-
-/// <content>What calls must be answered, and what answers may cause.</content>
+/// <content>What words about jobs and runs must be answered, and what answers may cause.</content>
 internal sealed partial class Witness
 {
-    internal SubmitExpectation Expect(in Submission submission)
-    {
-        if (submission.Key is { } key && Model.Answers.TryGetValue((submission.UserId, key), out var kept)
-            && Model.NowMs < kept.ExpiresMs)
-        {
-            return kept.Fingerprint == submission.Fingerprint
-                ? new SubmitExpectation(kept.Outcome, null, kept)
-                : Refusal(RefusalReason.IdempotencyKeyReused);
-        }
-
-        if (Model.TypeOf(submission.Type) is null)
-        {
-            return Refusal(RefusalReason.UnknownType);
-        }
-
-        foreach (string resource in submission.Resources ?? [])
-        {
-            if (!Model.Options.Resources.ContainsKey(resource))
-            {
-                return Refusal(RefusalReason.Invalid);
-            }
-        }
-
-        if (submission.ProjectId is { } project && !Model.Options.SharedProjects
-            && Model.OwnerOf(project) is { } owner && owner != submission.UserId)
-        {
-            return Refusal(RefusalReason.ProjectNotOwned);
-        }
-
-        if (submission.IdIsGiven && Model.Find(submission.Id) is not null)
-        {
-            return Refusal(RefusalReason.DuplicateId);
-        }
-
-        var tier = Model.TierOf(submission.Tier);
-        if (Model.Charged(submission.UserId, Model.Today) < tier.DailyLimit)
-        {
-            return Model.Queued.Count < Model.Options.GlobalCap
-                ? new SubmitExpectation(SubmitOutcome.Queued, null, null)
-                : Refusal(RefusalReason.GlobalCapReached);
-        }
-
-        return Model.FirstDayWithRoom(submission.UserId, tier.DailyLimit, Model.Today
-            + Model.Options.MaxDaysAhead) is null
-            ? Refusal(RefusalReason.ScheduleFull)
-            : new SubmitExpectation(SubmitOutcome.Scheduled, null, null);
-    }
-
-    /// <summary>Right after the decision, when the queue is as the answer must say.</summary>
-    internal void NotePosition(in Submission submission, ref SubmitExpectation expected, long caused)
-    {
-        (expected.Used, expected.DailyLimit) =
-            (Model.UsedOn(submission.UserId, Model.Today), Model.TierOf(submission.Tier).DailyLimit);
-        if (caused > 0 && !IsSuperseded && Model.Find(submission.Id) is { State: JobState.Queued } job
-            && Spend(Model.Queued.Count))
-        {
-            expected.Position = Model.PositionOf(job);
-        }
-    }
-
-    internal void CheckSubmit(in Submission submission, in SubmitExpectation expected, in SubmitResult result,
-        long caused)
-    {
-        if (IsSuperseded)
-        {
-            return;
-        }
-
-        var reason = expected.IsStopping && expected.Repeated is null
-            && expected.Reason != RefusalReason.IdempotencyKeyReused
-            ? RefusalReason.Stopping
-            : expected.Reason;
-        var outcome = reason is null ? expected.Outcome : SubmitOutcome.Refused;
-        if (result.Outcome != outcome || result.Refusal?.Reason != reason)
-        {
-            string invariant = expected.Repeated is not null ? "W5" : reason == RefusalReason.GlobalCapReached ? "A1"
-                : "A5";
-            Fail(invariant,
-                $"{submission.Id} of {submission.UserId} was {result.Outcome} ({result.Refusal?.Reason}), where "
-                + $"{outcome} ({reason}) follows.");
-            return;
-        }
-
-        int events = outcome == SubmitOutcome.Refused || expected.Repeated is not null ? 0 : submission.Key is null
-            ? 1 : 2;
-        if (caused != events)
-        {
-            Fail(events == 0 ? "A2" : "D8",
-                $"{submission.Id} was {outcome}, and caused {caused} events instead of {events}.");
-        }
-
-        if (expected.Repeated is { } kept)
-        {
-            if (result.JobId != kept.JobId || !result.Repeated)
-            {
-                Fail("W5", $"The key of {kept.JobId} was answered with {result.JobId}.");
-            }
-
-            Saw(kept.IsFromBefore ? Corner.KeyRepeatedAfterRestart : Corner.KeyRepeated);
-            return;
-        }
-
-        if (reason is { } refused)
-        {
-            SawRefusal(refused);
-            return;
-        }
-
-        CheckUsage(submission.Id, result.Usage, expected.Used, expected.DailyLimit);
-
-        if (result.JobId != submission.Id || (expected.Position > 0 && result.Position != expected.Position))
-        {
-            Fail("O5", $"{submission.Id} was told to be number {result.Position}; it is {expected.Position}.");
-        }
-
-        if (result.Usage.JobsUsed < 1 || (result.Estimate is { } estimate
-            && (estimate.LowerSeconds > estimate.Seconds || estimate.Seconds > estimate.UpperSeconds)))
-        {
-            Fail("O5", $"{submission.Id} was told {result.Usage} and {result.Estimate}.");
-        }
-    }
-
     internal LeaseAnswer ExpectEnd(in RunLease lease, RunOutcome outcome)
     {
         if (HolderOf(lease) is not { } job)
@@ -193,50 +58,52 @@ internal sealed partial class Witness
         };
     }
 
-    internal CancelOutcome ExpectCancel(JobId id) => Model.Find(id)?.State switch
+    internal (CancelOutcome Outcome, int Events) ExpectCancel(JobId id, string? user)
     {
-        null => CancelOutcome.NotFound,
-        JobState.Running => CancelOutcome.Requested,
-        { IsFinal: true } => CancelOutcome.AlreadyFinal,
-        _ => CancelOutcome.Cancelled,
-    };
+        var job = Model.Find(id);
+        return job is null || (user is not null && job.User != user) ? (CancelOutcome.NotFound, 0)
+            : job.State.IsFinal ? (CancelOutcome.AlreadyFinal, 0)
+            : job.State == JobState.Running ? (CancelOutcome.Requested, job.CancelRequested ? 0 : 1)
+            : (CancelOutcome.Cancelled, 1);
+    }
 
-    internal ConfirmOutcome ExpectConfirm(JobId id)
+    internal (ConfirmOutcome Outcome, int Events) ExpectConfirm(JobId id)
     {
         if (Model.Find(id) is not { } job)
         {
-            return ConfirmOutcome.NotFound;
+            return (ConfirmOutcome.NotFound, 0);
         }
 
         if (job.State.IsFinal)
         {
-            return ConfirmOutcome.NotAwaiting;
+            return (ConfirmOutcome.NotAwaiting, 0);
         }
 
         if (job.Used >= Model.TierOf(job.Tier).IterationCap)
         {
-            return ConfirmOutcome.CapReached;
+            return (ConfirmOutcome.CapReached, 0);
         }
 
         bool untouched = job.LastGrant > 0 && job.Granted - job.Used == job.LastGrant;
-        return job.State == JobState.AwaitingConfirmation || untouched ? ConfirmOutcome.Confirmed
-            : ConfirmOutcome.NotAwaiting;
+        return job.State == JobState.AwaitingConfirmation ? (ConfirmOutcome.Confirmed, 1)
+            : (untouched ? ConfirmOutcome.Confirmed : ConfirmOutcome.NotAwaiting, 0);
     }
 
-    /// <summary>What a view of a job must show.</summary>
-    internal (JobState, int, int)? ExpectView(JobId id) =>
-        Model.Find(id) is not { } job ? null
-        : (job.State, job.State == JobState.Queued ? Model.PositionOf(job) : 0, job.Runs);
-
-    internal void CheckAnswer<T>(string call, T expected, T actual, long caused, int mayCause)
+    /// <param name="call">What was asked.</param>
+    /// <param name="expected">The answer that follows.</param>
+    /// <param name="actual">The answer.</param>
+    /// <param name="caused">How many events came with it.</param>
+    /// <param name="events">How many must: what was answered was recorded, and nothing else (A2, D8).</param>
+    internal void CheckAnswer<T>(string call, T expected, T actual, long caused, int events)
     {
         if (!EqualityComparer<T>.Default.Equals(expected, actual))
         {
             Fail(InvariantOf(expected, actual), $"{call} was answered {actual}, where {expected} follows.");
         }
-        else if (caused > mayCause)
+        else if (caused != events)
         {
-            Fail("A2", $"{call} was answered {actual}, and caused {caused} events.");
+            Fail(caused > events ? "A2" : "D8",
+                $"{call} was answered {actual}, and caused {caused} events instead of {events}.");
         }
     }
 
@@ -264,20 +131,43 @@ internal sealed partial class Witness
         {
             inquest.Ledger.Ended(lease.JobId, JobState.Completed);
         }
+        else if (outcome is RunOutcome.Failed { Retryable: false })
+        {
+            inquest.Ledger.Ended(lease.JobId, JobState.Failed);
+        }
         else if (outcome is RunOutcome.Failed { Retryable: true } && Model.Find(lease.JobId)?.State == JobState.Failed)
         {
             Saw(Corner.RetriesExhausted);
         }
     }
 
-    /// <summary>What a worker is given is what its job's submitter gave, in every run (L10).</summary>
+    /// <summary>What a worker is given is what its job's submitter gave, in every run (L10), and what the run before
+    /// left for it.</summary>
     internal void CheckHandedOut(ClaimedRun run)
     {
-        if (!IsSuperseded && HolderOf(run.Lease) is { } job && !run.Payload.Span.SequenceEqual(job.Payload.Span))
+        if (IsSuperseded || HolderOf(run.Lease) is not { } job)
+        {
+            return;
+        }
+
+        if (!run.Payload.Span.SequenceEqual(job.Payload.Span))
         {
             Fail("L10",
                 $"Run {run.Lease.Run} of {job.Id} was given {run.Payload.Length} other bytes than the "
                 + $"{job.Payload.Length} that were submitted.");
+        }
+
+        if ((run.Type, run.UserId, run.ProjectId, run.Tier) != (job.Type, job.User, job.Project, job.Tier))
+        {
+            Fail("L10",
+                $"Run {run.Lease.Run} of {job.Id} is one of {run.Type} for {run.UserId}, {run.ProjectId}, {run.Tier}.");
+        }
+
+        if (run.IterationsUsed != job.Used || !run.Checkpoint.Span.SequenceEqual(job.Checkpoint.Span))
+        {
+            Fail("A8",
+                $"Run {run.Lease.Run} of {job.Id} was told of {run.IterationsUsed} iterations and given a checkpoint "
+                + $"of {run.Checkpoint.Length} bytes; {job.Used} were used, {job.Checkpoint.Length} bytes were left.");
         }
     }
 
@@ -297,9 +187,10 @@ internal sealed partial class Witness
     {
         if (IsSuperseded)
         {
-            if (caused > 0 && eventsSeen > _supersededAt)
+            // Neither done nor seen: whoever looks at what was never durable is told what never happened.
+            if (eventsSeen > _supersededAt)
             {
-                Fail("D7", "An owner that had been superseded acknowledged something new.");
+                Fail("D7", $"An owner that had been superseded told of event {eventsSeen}, {caused} of its own.");
             }
         }
         else if (eventsSeen > inquest.DurableEvents)
@@ -318,28 +209,7 @@ internal sealed partial class Witness
         (LeaseAnswer.CancelRequested, _) => "L7",
         (IterationAnswer, _) or (ConfirmOutcome, _) => "A8",
         (CancelOutcome, _) => "L6",
-        (ValueTuple<JobState, int, int>, _) => "O5",
+        (JobShown, _) => "O5",
         _ => "L1",
     };
-
-    private static SubmitExpectation Refusal(RefusalReason reason) => new(SubmitOutcome.Refused, reason, null);
-
-    private void SawRefusal(RefusalReason reason)
-    {
-        Corner? corner = reason switch
-        {
-            RefusalReason.GlobalCapReached => Corner.CapRefused,
-            RefusalReason.ScheduleFull => Corner.ScheduleFull,
-            RefusalReason.IdempotencyKeyReused => Corner.KeyReusedRefused,
-            RefusalReason.UnknownType => Corner.UnknownType,
-            RefusalReason.ProjectNotOwned => Corner.ProjectNotOwned,
-            RefusalReason.DuplicateId => Corner.DuplicateIdRefused,
-            RefusalReason.Invalid => Corner.HostileName,
-            RefusalReason.Stopping => null,
-        };
-        if (corner is { } seen)
-        {
-            Saw(seen);
-        }
-    }
 }

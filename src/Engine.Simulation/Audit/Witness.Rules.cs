@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Engine.Core;
+using Engine.Simulation.Driver;
 
 namespace Engine.Simulation.Audit;
 
@@ -33,6 +34,8 @@ internal sealed partial class Witness
         switch (e.Kind)
         {
             case EventKind.AnswerKept:
+                Require(Call is SubmitCall { Request: var asked } && asked.UserId == job.User
+                    && asked.IdempotencyKey == e.Answer!.Key, "W5", job, "a key was kept that nobody gave");
                 Require(e.Answer!.ExpiresMs == Model.NowMs + (long)Model.Options.IdempotencyWindow.TotalMilliseconds,
                     "W5", job, "its key stands for another time than the window");
                 break;
@@ -78,6 +81,7 @@ internal sealed partial class Witness
 
     private void CheckSubmitted(in JobEvent e)
     {
+        CheckRecorded(e);
         var tier = Model.TierOf(e.Tier);
         int limit = tier.DailyLimit;
         int charged = Model.Charged(e.User!, Model.Today);
@@ -144,6 +148,8 @@ internal sealed partial class Witness
         Require(job.State == JobState.Queued, "L4", job, "a run begins");
         Require(e.Run == job.Runs + 1 && e.Epoch == _epoch, "L4", job,
             $"run {e.Run} of epoch {e.Epoch} begins in epoch {_epoch}");
+        Require(e.Stage == (Model.TypeOf(job.Type)?.Pipeline is null ? -1 : 0), "L1", job,
+            $"a run begins in stage {e.Stage}");
         Require(Model.FullLimit(job) is null, "A3", job,
             $"a run begins although it has no room ({Model.FullLimit(job)})");
         CheckOvertaking(job);
@@ -162,9 +168,10 @@ internal sealed partial class Witness
     private void CheckRunEnded(in JobEvent e, ModelJob job)
     {
         RequireRunning(job, e);
-        if (e.State.IsFinal && Call is null && e.End != RunEnd.Lost && !job.CancelRequested)
+        var said = Call as EndRunCall;
+        if (said is null ? Call is not null : !job.Holds(said.Lease))
         {
-            Fail("L1", $"{job.Id} ended {e.State} although nobody said so.");
+            Fail("L5", $"A run of {job.Id} ended because of {Call!.GetType().Name}, which is not about it.");
         }
 
         if (Call is null)
@@ -187,7 +194,12 @@ internal sealed partial class Witness
             return;
         }
 
+        var outcome = said?.Outcome;
+        Require(e.End == EndOf(outcome), "L1", job, $"its run ended {e.End}, and its worker said {outcome}");
+        Require(e.Payload.Span.SequenceEqual(LeftBy(outcome).Span), "D8", job,
+            $"its worker left {LeftBy(outcome).Length} bytes, {e.Payload.Length} others were recorded");
         var type = Model.TypeOf(job.Type);
+        bool isRetried = outcome is RunOutcome.Failed { Retryable: true } && job.Retries < (type?.MaxRetries ?? 0);
         switch (e.End)
         {
             case RunEnd.Completed:
@@ -196,18 +208,22 @@ internal sealed partial class Witness
             case RunEnd.Failed when e.State == JobState.Scheduled:
                 double delay = (type?.RetryDelay.TotalMilliseconds ?? 0) * Math.Pow(2, job.Retries);
                 delay = Math.Min(delay, Model.DayMs);
-                Require(job.Retries < (type?.MaxRetries ?? 0), "L8", job,
-                    $"retry {job.Retries + 1} of {type?.MaxRetries}");
+                Require(isRetried, "L8", job, $"retry {job.Retries + 1} of {type?.MaxRetries} after {outcome}");
                 Require(e.DueMs == Model.NowMs + (long)delay, "L9", job,
                     $"retried at {e.DueMs}, failed at {Model.NowMs}");
                 Saw(Corner.RetryScheduled);
                 break;
             case RunEnd.Failed:
                 Require(e.State == JobState.Failed, "L1", job, $"failed, and {e.State}");
+                Require(!isRetried, "L8", job, $"given up after {job.Retries} of {type?.MaxRetries} retries");
+                Require(outcome is RunOutcome.Failed failed && (e.Error, e.DebugId) == (failed.Error, failed.DebugId),
+                    "D8", job, $"its worker said {outcome}, and '{e.Error}' ({e.DebugId}) was recorded");
                 break;
             case RunEnd.Suspended:
                 Require(e.State == JobState.AwaitingConfirmation && job.Used >= job.Granted, "A8", job,
                     "suspended too early");
+                Require(e.DueMs == Model.NowMs + (long)Model.Options.ConfirmationTimeout.TotalMilliseconds, "A8", job,
+                    $"suspended at {Model.NowMs}, to be confirmed before {e.DueMs}");
                 Saw(Corner.Suspended);
                 break;
             case RunEnd.Lost when e.State == JobState.Failed:
@@ -232,6 +248,7 @@ internal sealed partial class Witness
         bool room = Model.Queued.Count < Model.Options.GlobalCap;
         Require(e.State == (room ? JobState.Queued : JobState.Scheduled), "A1", job,
             $"back as {e.State} beside {Model.Queued.Count} queued jobs");
+        Require(room || e.DueMs <= Model.NowMs, "A1", job, $"it waits for room until {e.DueMs}, now {Model.NowMs}");
         if (!room)
         {
             Saw(Corner.RequeuedIntoFullQueue);
@@ -287,6 +304,24 @@ internal sealed partial class Witness
 
         Saw(Corner.Purged);
     }
+
+    /// <summary>How a run ends of which its worker says this; null when there is no worker any more.</summary>
+    private static RunEnd EndOf(RunOutcome? outcome) => outcome switch
+    {
+        RunOutcome.Completed => RunEnd.Completed,
+        RunOutcome.Failed => RunEnd.Failed,
+        RunOutcome.Suspended => RunEnd.Suspended,
+        RunOutcome.Stopped => RunEnd.Stopped,
+        _ => RunEnd.Lost,
+    };
+
+    /// <summary>What a run leaves for others.</summary>
+    private static ReadOnlyMemory<byte> LeftBy(RunOutcome? outcome) => outcome switch
+    {
+        RunOutcome.Completed completed => completed.Result,
+        RunOutcome.Suspended suspended => suspended.Checkpoint,
+        _ => default,
+    };
 
     private bool StageAllows(ModelJob job, int stage)
     {

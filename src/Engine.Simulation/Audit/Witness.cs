@@ -1,5 +1,6 @@
 using Engine.Core;
 using Engine.Runtime;
+using Engine.Simulation.Driver;
 
 namespace Engine.Simulation.Audit;
 
@@ -25,7 +26,7 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
     internal bool IsSuperseded { get; private set; }
 
     /// <summary>The call that is being decided, or null between calls.</summary>
-    internal object? Call { get; set; }
+    internal SimCall? Call { get; set; }
 
     /// <summary>Events of this life and all before it.</summary>
     internal long EventCount { get; private set; }
@@ -36,7 +37,22 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
     /// <summary>What the loop says of leases that ended while it stood still.</summary>
     internal Func<long>? NothingExpiresBefore { get; set; }
 
-    public bool IsFull => writer.IsFull;
+    /// <summary>With how many events a batch is full, if it is not for its bytes.</summary>
+    internal int BatchEvents { get; init; } = int.MaxValue;
+
+    public bool IsFull
+    {
+        get
+        {
+            bool isFull = writer.Batch.EventCount >= BatchEvents || writer.IsFull;
+            if (isFull)
+            {
+                Saw(Corner.BatchFull);
+            }
+
+            return isFull;
+        }
+    }
 
     private long MonotonicMs => (long)inquest.World.Elapsed.TotalMilliseconds;
 
@@ -66,12 +82,13 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         }
 
         SyncClock();
-        inquest.Decided(e, Model.NowMs);
+        var asked = (Call as SubmitCall)?.Request;
+        inquest.Decided(e, Model.NowMs, asked);
         inquest.World.Note(((long)e.Kind << 56) ^ ((long)e.State << 48) ^ (e.JobId.GetHashCode() * 31L) ^ Model.NowMs);
         inquest.Trace?.WriteLine(
             $"{inquest.World.Elapsed} {EventCount} {e.Kind} {e.JobId} {e.State} due {e.DueMs} day {e.Day} now {Model.NowMs}");
         Check(e);
-        Model.Apply(e, EventCount);
+        Model.Apply(e, EventCount, asked);
         if (e.Kind is EventKind.RunStarted or EventKind.RunEnded && Model.Find(e.JobId) is { } ran)
         {
             CheckSlots(ran);
@@ -97,18 +114,24 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
     public void Forgotten(JobId id) => writer.Forgotten(id);
 
     /// <summary>The instant of a batch is the wall clock's, unless that went back; nothing else is (A7).</summary>
-    internal void SyncClock()
+    /// <param name="isDeciding">Whether something is being decided, and judged by the instant of now.</param>
+    internal void SyncClock(bool isDeciding = true)
     {
-        long wall = inquest.World.Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        long now = Core.State.Now.Ms;
-        if (now == Model.NowMs || IsSuperseded)
+        if (IsSuperseded)
         {
             return;
         }
 
-        if (now != wall || now < Model.NowMs)
+        long wall = inquest.World.Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        long now = Core.State.Now.Ms;
+        if (now != Math.Max(wall, Model.NowMs) && (isDeciding || now != Model.NowMs))
         {
             Fail("A7", $"The logical clock went from {Model.NowMs} to {now} while the wall clock says {wall}.");
+        }
+
+        if (now == Model.NowMs)
+        {
+            return;
         }
 
         if (Model.NowMs > 0 && Model.DayOf(now) != Model.Today && Model.Live > 0)
@@ -124,6 +147,12 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
     internal void AtRest(IReadOnlyList<string[]> claims)
     {
         CheckLeases();
+        CheckKept();
+        if (!Model.IsOrderedBy(Model.Options))
+        {
+            Fail("O1", $"The order in force is {Model.Ordering} ({Model.HeadStartMs}), the settings say otherwise.");
+        }
+
         int jobs = Model.Jobs.Count + 8;
         int cost = _turn switch
         {
@@ -164,6 +193,17 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         CheckInside();
     }
 
+    /// <summary>The state is the one that its facts give, in every field of it (D4). Everything that was decided is
+    /// durable.</summary>
+    /// <param name="sequence">The last frame.</param>
+    internal void CheckHash(long sequence)
+    {
+        if (Core.State.ComputeHash() != inquest.HashAfter(sequence))
+        {
+            Fail("D4", $"After frame {sequence} the engine's state has another digest than a fold of its facts.");
+        }
+    }
+
     /// <summary>The order and structure inside the core, and what its answers are made of.</summary>
     private void CheckInside()
     {
@@ -195,6 +235,20 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
                 Fail("V3",
                     $"The lease of {job.Id} ended at {job.LeaseEndsMs} ms; it is {now} ms, and its run is open.");
             }
+        }
+    }
+
+    /// <summary>Of what has ended nothing is kept that is too old, too much, or too large (F26).</summary>
+    private void CheckKept()
+    {
+        var options = Model.Options;
+        if (Model.Ended.First is { Value: var oldest } && (Model.Ended.Count > options.RetentionCount
+            || Model.EndedBytes > options.RetentionBytes
+            || oldest.FinishedMs + (long)options.RetentionTime.TotalMilliseconds <= Model.NowMs))
+        {
+            Fail("F26",
+                $"{Model.Ended.Count} ended jobs of {Model.EndedBytes} bytes are kept; the oldest, {oldest.Id}, ended "
+                + $"at {oldest.FinishedMs}, and it is {Model.NowMs}.");
         }
     }
 

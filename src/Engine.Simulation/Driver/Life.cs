@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Simulation.Driver;
 
-/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread, from
-/// the opening of the journal to the end of the process.</summary>
+/// <summary>One life of the engine: the production core, loop and recovery, stepped by the world on its one thread,
+/// from the opening of the journal to the end of the process.</summary>
 internal sealed class Life : IDisposable
 {
     // A loop that does not come to rest within this many steps of one instant does not come to rest.
@@ -35,7 +35,11 @@ internal sealed class Life : IDisposable
     {
         _engine = engine;
         Stored = journal;
-        Witness = new Witness(engine.Inquest, _writer) { WorkersServeAll = engine.WorkersServeAll };
+        Witness = new Witness(engine.Inquest, _writer)
+        {
+            WorkersServeAll = engine.WorkersServeAll,
+            BatchEvents = engine.BatchEvents,
+        };
         _claims = new Claims(this, engine);
         _journal = new PortJournal(this, journal, engine.Inquest, () => engine.CrashesAtPort(this));
     }
@@ -89,6 +93,7 @@ internal sealed class Life : IDisposable
         }
 
         Witness.CheckEverything();
+        Witness.CheckHash(ownership.LastSequence);
         if (_engine.Inquest.Excuse is null)
         {
             _engine.Inquest.Ledger.Check(Core, Witness.Model, _engine.Inquest);
@@ -300,7 +305,7 @@ internal sealed class Life : IDisposable
     {
         if (!Witness.IsSuperseded)
         {
-            Witness.SyncClock();
+            Witness.SyncClock(isDeciding: false);
         }
 
         _snapshots?.GiveImage();

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Engine.Runtime;
 using Engine.Simulation.Audit;
 using Engine.Storage;
 
@@ -51,7 +52,11 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
             return append;
         }
 
-        InFlight++;
+        if (++InFlight == CommandLoop.MaxBatchesInFlight)
+        {
+            inquest.Sometimes.Saw(Corner.JournalBehind);
+        }
+
         return AwaitAsync(expectedSequence + 1, append, isSuperseded);
     }
 
@@ -76,10 +81,16 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
         long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
     {
         await MayCrashAsync().ConfigureAwait(false);
+        if (!life.Witness.IsSuperseded)
+        {
+            inquest.Snapshot(sequence, state.Span);
+        }
+
         await inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken).ConfigureAwait(false);
         if (!life.Witness.IsSuperseded)
         {
             inquest.Proven(sequence);
+            inquest.SnapshotKept(sequence);
         }
 
         await MayCrashAsync().ConfigureAwait(false);
@@ -88,12 +99,23 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
     public async ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default)
     {
         await MayCrashAsync().ConfigureAwait(false);
-        return await inner.LoadSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        var snapshot = await inner.LoadSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        if (snapshot is not null && !life.Witness.IsSuperseded)
+        {
+            inquest.SnapshotKept(snapshot.Sequence);
+        }
+
+        return snapshot;
     }
 
     public async ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default)
     {
         await MayCrashAsync().ConfigureAwait(false);
+        if (!life.Witness.IsSuperseded)
+        {
+            inquest.Cut(belowSequence);
+        }
+
         await inner.TruncateAsync(epoch, belowSequence, cancellationToken).ConfigureAwait(false);
         await MayCrashAsync().ConfigureAwait(false);
     }

@@ -76,19 +76,18 @@ internal abstract class SimCall : Operation
 
 /// <summary>A question or command that the engine decides in a function of its own.</summary>
 /// <param name="name">What it is called when it goes wrong.</param>
-/// <param name="expect">What the model says the answer must be; called before the engine decides.</param>
+/// <param name="expect">What the model says the answer must be, and how many events come with it; called before the
+/// engine decides.</param>
 /// <param name="decide">The engine's decision.</param>
-/// <param name="mayCause">How many events each answer may come with, at most.</param>
 /// <param name="done">Who asked; null for no answer.</param>
 internal sealed class AskCall<T>(
     string name,
-    Func<Witness, T>? expect,
+    Func<Witness, (T Answer, int Events)>? expect,
     Func<LoopContext, T> decide,
-    Func<T, int> mayCause,
     Action<T, bool> done) : SimCall
     where T : notnull
 {
-    private T? _expected;
+    private (T Answer, int Events)? _expected;
     private T? _answer;
 
     internal override void Lost() => done(default!, false);
@@ -107,19 +106,32 @@ internal sealed class AskCall<T>(
         return true;
     }
 
-    protected override void Decided(Witness witness) =>
-        witness.CheckAnswer(name, expect is null || witness.IsSuperseded ? _answer : _expected, _answer, Caused,
-            mayCause(_answer!));
+    protected override void Decided(Witness witness)
+    {
+        if (_expected is { } expected)
+        {
+            witness.CheckAnswer(name, expected.Answer, _answer!, Caused, expected.Events);
+        }
+    }
 
     protected override void Answer(Witness witness) => done(_answer!, true);
 }
 
 /// <summary>A submission, carried by the engine's own operation.</summary>
-internal sealed class SubmitCall(Core.Rules.Submission submission, Action<SubmitResult, bool> done) : SimCall
+/// <param name="request">What was asked, as whoever asked knows it.</param>
+/// <param name="submission">What the engine's front makes of it.</param>
+/// <param name="done">Who asked.</param>
+internal sealed class SubmitCall(
+    JobRequest request, Core.Rules.Submission submission, Action<SubmitResult, bool> done) : SimCall
 {
     private SubmitOperation _inner = null!;
     private ValueTask<SubmitResult> _task;
     private SubmitExpectation _expected;
+
+    internal JobRequest Request => request;
+
+    /// <summary>The id that its job must have.</summary>
+    internal JobId JobId => submission.Id;
 
     internal override void Lost() => done(default, false);
 
@@ -134,7 +146,7 @@ internal sealed class SubmitCall(Core.Rules.Submission submission, Action<Submit
     protected override void Prepare(Witness witness)
     {
         _task = _inner.Task;
-        _expected = witness.Expect(submission);
+        _expected = witness.Expect(request, submission.Id);
     }
 
     protected override bool Decide(LoopContext loop)
@@ -144,13 +156,14 @@ internal sealed class SubmitCall(Core.Rules.Submission submission, Action<Submit
         return known;
     }
 
-    protected override void Decided(Witness witness) => witness.NotePosition(submission, ref _expected, Caused);
+    protected override void Decided(Witness witness) =>
+        witness.NoteAnswer(request, submission.Id, ref _expected, Caused);
 
     protected override void Answer(Witness witness)
     {
         _inner.Publish();
         var result = _task.GetAwaiter().GetResult();
-        witness.CheckSubmit(submission, _expected, result, Caused);
+        witness.CheckSubmit(request, submission.Id, _expected, result, Caused);
         done(result, true);
     }
 }
@@ -161,6 +174,10 @@ internal sealed class EndRunCall(RunLease lease, RunOutcome outcome, Action<Leas
     private EndRunOperation _inner = null!;
     private ValueTask<LeaseAnswer> _task;
     private LeaseAnswer _expected;
+
+    internal RunLease Lease => lease;
+
+    internal RunOutcome Outcome => outcome;
 
     internal override void Lost() => done(default, false);
 
@@ -178,8 +195,12 @@ internal sealed class EndRunCall(RunLease lease, RunOutcome outcome, Action<Leas
     {
         _inner.Publish();
         var answer = _task.GetAwaiter().GetResult();
-        int mayCause = answer is LeaseAnswer.Accepted or LeaseAnswer.CancelRequested ? 1 : 0;
-        witness.CheckAnswer($"the end of {lease}", witness.IsSuperseded ? answer : _expected, answer, Caused, mayCause);
+        if (!witness.IsSuperseded)
+        {
+            int events = _expected is LeaseAnswer.Accepted or LeaseAnswer.CancelRequested ? 1 : 0;
+            witness.CheckAnswer($"the end of {lease}", _expected, answer, Caused, events);
+        }
+
         witness.NoteEnd(lease, outcome, answer);
         done(answer, true);
     }

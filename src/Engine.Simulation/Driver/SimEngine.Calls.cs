@@ -18,7 +18,7 @@ internal sealed partial class SimEngine
         }
 
         var submission = RequestRules.ToSubmission(request, request.Id ?? id);
-        Post(new SubmitCall(submission, (result, known) =>
+        Post(new SubmitCall(request, submission, (result, known) =>
         {
             if (known && result.Outcome == SubmitOutcome.Refused)
             {
@@ -54,7 +54,7 @@ internal sealed partial class SimEngine
 
     internal void Heartbeat(RunLease lease, Action<LeaseAnswer, bool> done) => Post(new AskCall<LeaseAnswer>(
         "a heartbeat",
-        witness => witness.ExpectWord(lease),
+        witness => (witness.ExpectWord(lease), 0),
         loop =>
         {
             var answer = Leasing.DecideHeartbeat(loop.Core, lease);
@@ -65,30 +65,28 @@ internal sealed partial class SimEngine
 
             return answer;
         },
-        static _ => 0,
         done));
 
     internal void MoveToStage(RunLease lease, string stage, Action<LeaseAnswer, bool> done) =>
         Post(new AskCall<LeaseAnswer>(
             $"a move to {stage}",
-            witness => witness.ExpectStage(lease, stage),
+            witness => Recorded(witness.ExpectStage(lease, stage)),
             loop => Reporting.DecideStage(loop.Core, lease, stage, null),
-            static answer => answer == LeaseAnswer.Accepted ? 1 : 0,
             done));
 
     internal void Report(RunLease lease, int percent, Action<LeaseAnswer, bool> done) => Post(new AskCall<LeaseAnswer>(
         "a report",
-        witness => witness.ExpectWord(lease),
+        witness => Recorded(witness.ExpectWord(lease)),
         loop => Reporting.DecideProgress(loop.Core, lease, percent, null),
-        static answer => answer == LeaseAnswer.Accepted ? 1 : 0,
         done));
 
     internal void BeginIteration(RunLease lease, Action<IterationAnswer, bool> done) =>
         Post(new AskCall<IterationAnswer>(
             "an iteration",
-            witness => witness.ExpectIteration(lease),
+            witness => witness.ExpectIteration(lease) is var answer && answer == IterationAnswer.Granted
+                ? (answer, 1)
+                : (answer, 0),
             loop => Iterating.DecideBegin(loop.Core, lease),
-            static answer => answer == IterationAnswer.Granted ? 1 : 0,
             (answer, known) =>
             {
                 if (known && answer == IterationAnswer.Granted)
@@ -105,11 +103,8 @@ internal sealed partial class SimEngine
 
     internal void Cancel(JobId id, string? user, Action<CancelOutcome, bool> done) => Post(new AskCall<CancelOutcome>(
         $"the cancellation of {id}",
-        witness => witness.Model.Find(id) is { } job && user is not null && job.User != user
-            ? CancelOutcome.NotFound
-            : witness.ExpectCancel(id),
+        witness => witness.ExpectCancel(id, user),
         loop => loop.Core.Find(id, user) is { } job ? Cancelling.Decide(loop.Core, job) : CancelOutcome.NotFound,
-        static outcome => outcome is CancelOutcome.Cancelled or CancelOutcome.Requested ? 1 : 0,
         (outcome, known) =>
         {
             if (known && outcome == CancelOutcome.Cancelled)
@@ -147,7 +142,6 @@ internal sealed partial class SimEngine
 
                 return outcome;
             },
-            static outcome => outcome == ConfirmOutcome.Confirmed ? 1 : 0,
             (outcome, known) =>
             {
                 if (known && outcome == ConfirmOutcome.Confirmed)
@@ -159,14 +153,13 @@ internal sealed partial class SimEngine
             }));
     }
 
-    /// <summary>Looks at a job: its state, its place and its runs are what the events say.</summary>
-    internal void View(JobId id, Action<bool> done) => Post(new AskCall<(JobState State, int Position, int Runs)>(
+    /// <summary>Looks at a job: what is shown of it is what the events say.</summary>
+    internal void View(JobId id, Action<bool> done) => Post(new AskCall<JobShown>(
         $"a look at {id}",
-        witness => witness.ExpectView(id) ?? default,
-        loop => loop.Core.Find(id, null) is { } job && Viewing.View(loop.Core, job, forOperator: true) is var view
-            ? (view.State, (int)view.Position, view.Runs)
+        witness => (witness.ExpectView(id), 0),
+        loop => loop.Core.Find(id, null) is { } job
+            ? JobShown.Of(Viewing.View(loop.Core, job, forOperator: true))
             : default,
-        static _ => 0,
         (_, known) => done(known)));
 
     /// <summary>Looks at the engine from within, at one instant; nothing is changed.</summary>
@@ -178,32 +171,41 @@ internal sealed partial class SimEngine
             look(loop);
             return true;
         },
-        static _ => 0,
         done));
 
     /// <summary>Changes the settings while the engine runs (A9).</summary>
-    internal void Reconfigure(Action<JobEngineOptions> change) => Post(new AskCall<bool>(
-        "a change of settings",
-        null,
-        loop =>
-        {
-            var changed = OptionsRules.Copy(Options);
-            change(changed);
-            OptionsRules.Check(changed);
-            var witness = (Witness)loop.Core.Sink;
-            if (witness.IsSuperseded)
+    internal void Reconfigure(Action<JobEngineOptions> change)
+    {
+        JobEngineOptions? changed = null;
+        Post(new AskCall<bool>(
+            "a change of settings",
+            witness =>
             {
-                return false;
-            }
+                changed = OptionsRules.Copy(Options);
+                change(changed);
+                OptionsRules.Check(changed);
+                return (true, witness.Model.IsOrderedBy(changed) ? 0 : 1);
+            },
+            loop =>
+            {
+                if (changed is null)
+                {
+                    // Superseded: its settings are nobody's any more.
+                    return false;
+                }
 
-            Options = changed;
-            witness.ChangeSettings(changed, () =>
-            {
-                Configuring.Adopt(loop.Core, Core.EngineSettings.From(changed));
-                Configuring.DecideOrdering(loop.Core);
-            });
-            return true;
-        },
-        static _ => 1,
-        static (_, _) => { }));
+                Options = changed;
+                ((Witness)loop.Core.Sink).ChangeSettings(changed, () =>
+                {
+                    Configuring.Adopt(loop.Core, Core.EngineSettings.From(changed));
+                    Configuring.DecideOrdering(loop.Core);
+                });
+                return true;
+            },
+            static (_, _) => { }));
+    }
+
+    /// <summary>What is recorded of a word under a lease when it is accepted.</summary>
+    private static (LeaseAnswer Answer, int Events) Recorded(LeaseAnswer answer) =>
+        (answer, answer == LeaseAnswer.Accepted ? 1 : 0);
 }

@@ -30,6 +30,9 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
     /// <summary>By how much the journal grows until a snapshot is due; 0 for never.</summary>
     internal int SnapshotBytes { get; set; }
 
+    /// <summary>With how many events a batch is full.</summary>
+    internal int BatchEvents { get; set; } = int.MaxValue;
+
     /// <summary>The storage may be in trouble, and say so.</summary>
     internal bool MayRefuse
     {
@@ -313,7 +316,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
         catch (Exception exception) when (exception is IOException or Core.InvariantViolationException)
         {
             // A disk in trouble may refuse, but not for ever, and not without trouble.
-            if (++_failedStarts > 20 || exception is not IOException)
+            if (++_failedStarts > (MayRefuse ? 20 : 0) || exception is not IOException)
             {
                 Inquest.Fail("V5", $"The engine does not start any more: {exception.Message}");
             }

@@ -9,8 +9,9 @@ namespace Engine.Simulation.Driver;
 /// <summary>The snapshots of one life: does in the world's events what a thread does in production.</summary>
 internal sealed class Snapshots : IDisposable
 {
-    // So few that the state changes between two of them.
-    private const int CopiedPerStep = 1;
+    // So few that the state changes between two of them. Every other time as many as usual: all at once, while frames
+    // are on their way.
+    private const int FewPerStep = 1;
 
     private readonly Life _life;
     private readonly SimEngine _engine;
@@ -18,6 +19,7 @@ internal sealed class Snapshots : IDisposable
     private bool _isTaking;
     private ImageOperation? _imageAsked;
     private TaskCompletionSource<StateImage>? _imageWanted;
+    private int _images;
 
     /// <param name="life">The _life.</param>
     /// <param name="engine">The engine.</param>
@@ -86,10 +88,12 @@ internal sealed class Snapshots : IDisposable
         {
             // The loop says why.
         }
-        catch (IOException exception)
+        catch (Exception exception) when (
+            exception is IOException or ArgumentException or Core.InvariantViolationException)
         {
             // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile.
-            if (!_engine.MayRefuse && !_life.Witness.IsSuperseded && !_life.IsDead)
+            bool isExcused = exception is IOException && (_engine.MayRefuse || _life.Witness.IsSuperseded);
+            if (!isExcused && !_life.IsDead)
             {
                 _engine.Inquest.Fail("D4", $"A snapshot of a sound journal failed: {exception.Message}");
             }
@@ -127,7 +131,10 @@ internal sealed class Snapshots : IDisposable
 
     private ValueTask<StateImage> ImageAsync()
     {
-        _imageAsked = new ImageOperation { CopiedPerStep = CopiedPerStep };
+        _imageAsked = new ImageOperation
+        {
+            CopiedPerStep = (_life.Epoch + ++_images) % 2 == 0 ? ImageOperation.UsuallyCopiedPerStep : FewPerStep,
+        };
         _imageWanted = new TaskCompletionSource<StateImage>();
         _life.Send(_imageAsked);
         return new ValueTask<StateImage>(_imageWanted.Task);

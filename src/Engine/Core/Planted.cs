@@ -44,9 +44,13 @@ internal enum PlantedBug
     RetryInSecondFrame,
     CancelRequestNotJournaled,
     KeyForgottenAtRestart,
+    ErrorNotJournaled,
     CapCountWrongAfterRestart,
     SnapshotMissesTable,
     SnapshotCopiesLate,
+    SnapshotOfWhatIsNotDurable,
+    LogCutTooFar,
+    OrderingNotAdopted,
 
     // In the core.
     LeakedSlotOnCancel,
@@ -77,4 +81,11 @@ internal enum PlantedBug
     OldPlaceBehindTheRow,
     BoostCountsTwice,
     RetriedWithoutPayload,
+    RequestedResourcesForgotten,
+    ConfirmedButNotRecorded,
+    GivenUpTooEarly,
+    CheckpointForgotten,
+    RepeatAnsweredAnew,
+    WrongReasonShown,
+    EndedKeptForEver,
 }

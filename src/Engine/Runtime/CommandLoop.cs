@@ -17,7 +17,7 @@ namespace Engine.Runtime;
 internal sealed class CommandLoop
 {
     private const int MaxOperationsPerBatch = 1024;
-    private const int MaxBatchesInFlight = 8;
+    internal const int MaxBatchesInFlight = 8;
 
     private readonly EngineCore _core;
     private readonly BatchWriter _writer;
@@ -220,7 +220,7 @@ internal sealed class CommandLoop
             image.Copy(_core.State, _sequence, _instant);
         }
 
-        if (image.TryAnswer(_durable))
+        if (image.TryAnswer(Planted.Is(PlantedBug.SnapshotOfWhatIsNotDurable) ? _sequence : _durable))
         {
             _context.Image = null;
             return true;
@@ -231,7 +231,11 @@ internal sealed class CommandLoop
 
     private void LoseRunsOfEarlierLife()
     {
-        Configuring.DecideOrdering(_core);
+        if (!Planted.Is(PlantedBug.OrderingNotAdopted))
+        {
+            Configuring.DecideOrdering(_core);
+        }
+
         _mustLoseRuns = !Leasing.DecideLost(_core, ref _context.LostRuns, ref _context.RetriedRuns);
         if (!_mustLoseRuns && _context.LostRuns > 0)
         {

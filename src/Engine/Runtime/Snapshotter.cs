@@ -130,7 +130,8 @@ internal sealed class Snapshotter(
         (_takenAt, _lastBytes) = (bytes, state.Length);
         if (before.Sequence > 0)
         {
-            await journal.TruncateAsync(epoch, before.Sequence + 1, cancellationToken).ConfigureAwait(true);
+            long last = Planted.Is(PlantedBug.LogCutTooFar) ? image.Sequence : before.Sequence;
+            await journal.TruncateAsync(epoch, last + 1, cancellationToken).ConfigureAwait(true);
         }
 
         return new SnapshotReport(

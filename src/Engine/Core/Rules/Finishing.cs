@@ -208,7 +208,8 @@ internal static class Finishing
         };
 
         int retries = policy?.MaxRetries ?? 0;
-        if (failed.Retryable && job.Retries < retries + (Planted.Is(PlantedBug.OneRetryTooMany) ? 1 : 0))
+        retries += Planted.Is(PlantedBug.OneRetryTooMany) ? 1 : Planted.Is(PlantedBug.GivenUpTooEarly) ? -1 : 0;
+        if (failed.Retryable && job.Retries < retries)
         {
             var delay = Planted.Is(PlantedBug.RetryTooEarly) ? TimeSpan.Zero : RetryDelay(policy!, job.Retries);
             ended.State = JobState.Scheduled;

@@ -68,7 +68,11 @@ internal static class Iterating
             Message = "Next iterations confirmed",
         };
         Finishing.Requeue(core, ref confirmed);
-        core.Emit(confirmed);
+        if (!Planted.Is(PlantedBug.ConfirmedButNotRecorded))
+        {
+            core.Emit(confirmed);
+        }
+
         return (ConfirmOutcome.Confirmed, batch);
     }
 

@@ -83,5 +83,6 @@ internal static class Retaining
     }
 
     private static bool IsExpired(EngineCore core, Job? job) =>
-        job is not null && job.FinishedAt.Add(core.Settings.RetentionTime) <= core.State.Now;
+        job is not null && job.FinishedAt.Add(core.Settings.RetentionTime) <= core.State.Now
+        && !Planted.Is(PlantedBug.EndedKeptForEver);
 }

@@ -335,8 +335,10 @@ internal static class Submitting
             return submission.Resources;
         }
 
+        var asked = Planted.Is(PlantedBug.RequestedResourcesForgotten) ? null : submission.Resources;
+
         // Sorted and distinct, so that equal needs share a lane whatever order they were named in.
-        return [.. new SortedSet<string>(ofType.Concat(submission.Resources ?? []), StringComparer.Ordinal)];
+        return [.. new SortedSet<string>(ofType.Concat(asked ?? []), StringComparer.Ordinal)];
     }
 
     private static SubmitResult Answer(EngineCore core, Job job, in Submission submission)
@@ -372,7 +374,7 @@ internal static class Submitting
     {
         Outcome = kept.Outcome,
         JobId = kept.JobId,
-        Position = kept.Content.Position,
+        Position = kept.Content.Position + (Planted.Is(PlantedBug.RepeatAnsweredAnew) ? 1 : 0),
         Estimate = kept.Content.Estimate,
         ScheduledFor = kept.Outcome == SubmitOutcome.Scheduled ? kept.ScheduledFor.ToDateTimeOffset() : null,
         Usage = kept.Content.Usage,

@@ -68,7 +68,7 @@ internal static class Viewing
         ProjectId = job.Project?.Id,
         Tier = job.Tier.Name,
         Payload = job.Runs > 1 && Planted.Is(PlantedBug.RetriedWithoutPayload) ? default : job.Payload,
-        Checkpoint = job.Details?.Checkpoint ?? default,
+        Checkpoint = Planted.Is(PlantedBug.CheckpointForgotten) ? default : job.Details?.Checkpoint ?? default,
         IterationsUsed = job.IterationsUsed,
         Timeout = job.Type.Policy?.Timeout ?? TimeSpan.FromHours(1),
     };
@@ -195,7 +195,7 @@ internal static class Viewing
         var state = core.State;
         switch (job.State)
         {
-            case JobState.Queued when job.Lane.FullLimit is { } limit:
+            case JobState.Queued when job.Lane.FullLimit is { } limit && !Planted.Is(PlantedBug.WrongReasonShown):
                 var kind = limit.Kind switch
                 {
                     LimitKind.User => WaitKind.UserSlots,
