@@ -1,4 +1,7 @@
+using Engine.Tests.Hosts;
 using Engine.Tests.Load.Checks;
+using Engine.Tests.Load.Driving;
+using Engine.Tests.Load.Targets;
 using Engine.Tests.Load.Work;
 using Xunit.Abstractions;
 
@@ -12,13 +15,23 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
 
     private static readonly Limits Tight = new() { GlobalCap = 100, Runs = 12, Daily = 20 };
 
+    /// <summary>Little is kept, so that snapshots are small and much is cut off.</summary>
+    private static readonly Limits Forgetful = new()
+    {
+        GlobalCap = 1_000,
+        Runs = 32,
+        Daily = 1_000_000,
+        Retention = 100,
+    };
+
     [Theory]
     [InlineData("memory", 20_000)]
     [InlineData("faster", 6_000)]
     public async Task A1_A3_A5_under_a_crowd_in_process_every_limit_is_met_and_none_is_broken(
         string journal, int operations)
     {
-        var plan = new LoadPlan { IsStored = journal == "faster", Limits = Tight, Users = 10, Streams = 8 };
+        var kind = journal == "faster" ? JournalKind.Faster : JournalKind.Memory;
+        var plan = new LoadPlan { Journal = kind, Limits = Tight, Users = 10, Streams = 8 };
         await using var session = await LoadSession.StartAsync(plan);
 
         var recorder = await session.ClosedAsync(Callers, operations);
@@ -37,10 +50,77 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task F1_D1_a_host_killed_under_a_crowd_has_everything_that_it_acknowledged()
+    public Task D2_snapshots_on_disk_under_load_and_every_frame_is_checked_before_it_is_cut_off() =>
+        CutOffAsync(JournalKind.Faster);
+
+    [RedisFact]
+    public Task D2_snapshots_in_Redis_under_load_and_every_frame_is_checked_before_it_is_cut_off() =>
+        CutOffAsync(JournalKind.Redis);
+
+    [Fact]
+    public Task F1_D1_a_host_killed_under_a_crowd_has_everything_that_it_acknowledged() =>
+        KilledAsync(JournalKind.Faster);
+
+    [RedisFact]
+    public Task F1_D1_a_host_killed_under_a_crowd_has_everything_that_it_acknowledged_in_Redis() =>
+        KilledAsync(JournalKind.Redis);
+
+    private async Task CutOffAsync(JournalKind journal)
+    {
+        const int Rounds = 10;
+        const int Operations = 500;
+        var plan = new LoadPlan { Journal = journal, SnapshotBytes = 128 * 1024, Limits = Forgetful };
+        await using var session = await LoadSession.StartAsync(plan);
+
+        // What is done is let go, so that most of the journal is about jobs that are in no snapshot any more.
+        var recorder = new Recorder();
+        for (int round = 0; round < Rounds; round++)
+        {
+            recorder = await session.ClosedAsync(Callers, Operations, session.Traffic.SubmitOnlyAsync);
+            await WorkedOffAsync(session);
+        }
+
+        await session.SettleAsync();
+        await session.RestartAsync(kill: false);
+        await session.DrainAsync();
+        await session.SettleAsync(resend: true);
+
+        session.AssertClean(output, $"cut_off_{journal}", recorder);
+        Assert.Equal(session.Ledger.Accepted.Count, session.Audit.Jobs.Count);
+
+        // Who comes later finds the first frames gone.
+        var gone = await Record.ExceptionAsync(async () =>
+        {
+            await foreach (var frame in session.Target.Journal!.ReadAsync(1))
+            {
+                Assert.Fail($"Frame {frame.Sequence} is still there: nothing was cut off.");
+            }
+        });
+        string said = journal == JournalKind.Faster ? "were cut off" : "no longer in";
+        Assert.Contains(said, gone?.Message, StringComparison.Ordinal);
+    }
+
+    // Asks the engine only: whoever waits for the checks waits until they have read the whole journal.
+    private static async Task WorkedOffAsync(LoadSession session)
+    {
+        using var guard = new CancellationTokenSource(HostProcess.Guard);
+        while (await session.Target.QueueAsync() is not { Queued: 0, Running: 0 })
+        {
+            guard.Token.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task KilledAsync(JournalKind journal)
     {
         const int Operations = 3_000;
-        var plan = new LoadPlan { Target = TargetKind.Http, IsStored = true, Limits = Tight, Users = 10, Streams = 8 };
+        var plan = new LoadPlan
+        {
+            Target = TargetKind.Http,
+            Journal = journal,
+            Limits = Tight,
+            Users = 10,
+            Streams = 8,
+        };
         await using var session = await LoadSession.StartAsync(plan);
 
         // The half of it is done when the host dies; the other half finds nobody there, or its successor.
@@ -57,7 +137,7 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
         await session.DrainAsync();
         int resent = await session.SettleAsync(resend: true);
 
-        session.AssertClean(output, "closed_http_killed", after);
+        session.AssertClean(output, $"closed_http_killed_{journal}", after);
         Assert.InRange(before.All.Count, (Operations / 2) - Callers, Operations);
         Assert.Equal(Operations / 2, after.All.Count);
         Assert.InRange(resent, 50, int.MaxValue);
@@ -65,7 +145,7 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
         AssertDone(session, "queued", "scheduled", "confirmed", "cancelled", "sent_twice", "streams_to_the_end",
             "not_answered");
 
-        async ValueTask<Driving.Operation> OperateAsync(long number)
+        async ValueTask<Operation> OperateAsync(long number)
         {
             if (number == Operations / 2)
             {

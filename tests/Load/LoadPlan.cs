@@ -1,3 +1,4 @@
+using Engine.Tests.Load.Targets;
 using Engine.Tests.Load.Work;
 
 namespace Engine.Tests.Load;
@@ -33,8 +34,11 @@ internal sealed record LoadPlan
     /// <summary>A host that runs already, or null.</summary>
     internal Uri? Url { get; init; }
 
-    /// <summary>Whether the journal is the embedded one, synced; else it is in memory.</summary>
-    internal bool IsStored { get; init; }
+    /// <summary>Where events go.</summary>
+    internal JournalKind Journal { get; init; }
+
+    /// <summary>After how many bytes of the journal snapshots are taken, or 0: it is kept whole.</summary>
+    internal int SnapshotBytes { get; init; }
 
     internal Limits Limits { get; init; } = new();
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Engine.Storage;
 using Engine.Tests.Load.Checks;
 using Engine.Tests.Load.Driving;
 using Engine.Tests.Load.Targets;
@@ -12,12 +11,15 @@ namespace Engine.Tests.Load;
 internal sealed class LoadSession : IAsyncDisposable
 {
     private readonly string? _directory;
+    private readonly JournalPlace? _journal;
+    private readonly JournalReader? _reader;
     private Observer _observer;
 
-    private LoadSession(LoadPlan plan, Workload workload, Target target, string? directory)
+    private LoadSession(LoadPlan plan, Workload workload, Target target, JournalPlace? journal, string? directory)
     {
-        (Plan, Target, _directory) = (plan, target, directory);
+        (Plan, Target, _journal, _directory) = (plan, target, journal, directory);
         Audit = new JournalAudit(plan.Limits, Findings);
+        _reader = target.Journal is { } read ? new JournalReader(read, Audit) : null;
         Traffic = new Traffic(target, workload, Ledger, Findings, plan.Seed);
         _observer = Look();
     }
@@ -44,32 +46,37 @@ internal sealed class LoadSession : IAsyncDisposable
     internal TimeSpan RestartTime { get; private set; }
 
     /// <summary>Starts what is to be loaded.</summary>
-    /// <param name="plan">What.</param>
-    /// <param name="wrap">Comes between an engine in this process and its journal.</param>
-    internal static async Task<LoadSession> StartAsync(LoadPlan plan, Func<IJournal, IJournal>? wrap = null)
+    internal static async Task<LoadSession> StartAsync(LoadPlan plan)
     {
-        string? directory = null;
-        if (plan.Url is null && (plan.IsStored || plan.Target == TargetKind.Http))
-        {
-            directory = plan.Directory is null
-                ? Directory.CreateTempSubdirectory("engine-load-").FullName
-                : Directory.CreateDirectory(Path.Combine(plan.Directory, $"load-{Environment.ProcessId}")).FullName;
-        }
-
         // The users of another run may have used up their allowances, and own their projects.
         string users = plan.Url is null
             ? "user"
             : string.Create(CultureInfo.InvariantCulture, $"load-{Environment.ProcessId}-{Stopwatch.GetTimestamp():x}");
         var workload = new Workload(plan.Limits, plan.Seed, plan.Users, plan.Padding, plan.Url is not null, users);
-        Target target = plan switch
+        if (plan.Url is { } url)
         {
-            { Url: { } url } => HttpTarget.Existing(workload, url),
-            { Target: TargetKind.Http } => await HttpTarget.StartAsync(
-                workload, directory!, plan.IsStored, plan.HeapLimitMiB),
-            _ => await InProcessTarget.StartAsync(
-                workload, plan.IsStored ? Path.Combine(directory!, "journal") : null, wrap),
-        };
-        return new LoadSession(plan, workload, target, directory);
+            return new LoadSession(plan, workload, HttpTarget.Existing(workload, url), null, null);
+        }
+
+        string directory = plan.Directory is null
+            ? Directory.CreateTempSubdirectory("engine-load-").FullName
+            : Directory.CreateDirectory(Path.Combine(plan.Directory, $"load-{Environment.ProcessId}")).FullName;
+        JournalPlace? journal = null;
+        try
+        {
+            journal = await JournalPlace.CreateAsync(plan.Journal, Path.Combine(directory, "data"), plan.SnapshotBytes);
+            LoadSession? session = null;
+            Target target = plan.Target == TargetKind.Http
+                ? await HttpTarget.StartAsync(workload, directory, journal, plan.SnapshotBytes, plan.HeapLimitMiB)
+                : await InProcessTarget.StartAsync(
+                    workload, journal, plan.SnapshotBytes, () => session!._reader!.ReadOnAsync());
+            return session = new LoadSession(plan, workload, target, journal, directory);
+        }
+        catch
+        {
+            await DeleteAsync(journal, directory);
+            throw;
+        }
     }
 
     /// <summary>Loads it by callers who wait for their answers.</summary>
@@ -139,7 +146,7 @@ internal sealed class LoadSession : IAsyncDisposable
     internal async Task<int> SettleAsync(bool resend = false)
     {
         await StopLookingAsync();
-        await _observer.ReadOnAsync();
+        await (_reader?.ReadOnAsync() ?? Task.CompletedTask);
         var settlement = new Settlement(this);
         await settlement.RunAsync();
         int resent = resend ? await settlement.ResendAsync() : 0;
@@ -152,18 +159,37 @@ internal sealed class LoadSession : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await StopLookingAsync();
-        await Target.DisposeAsync();
-        if (_directory is not null)
+        try
         {
-            Directory.Delete(_directory, recursive: true);
+            await StopLookingAsync();
+        }
+        finally
+        {
+            await Target.DisposeAsync();
+            _reader?.Dispose();
+            await DeleteAsync(_journal, _directory);
+        }
+    }
+
+    private static async Task DeleteAsync(JournalPlace? journal, string? directory)
+    {
+        if (journal is not null)
+        {
+            await journal.DisposeAsync();
+        }
+
+        if (directory is not null)
+        {
+            Directory.Delete(directory, recursive: true);
         }
     }
 
     private Observer Look()
     {
         var patience = TimeSpan.FromSeconds(30) + (2 * Plan.Limits.Hold);
-        var observer = new Observer(Target, Audit, Findings, patience, () => Traffic.MayEnd);
+        bool mustKeepUp = Target is HttpTarget && Plan.SnapshotBytes > 0;
+        var observer = new Observer(
+            Target, _reader, mustKeepUp, Audit, Findings, patience, () => Traffic.MayEnd);
         observer.Start();
         return observer;
     }

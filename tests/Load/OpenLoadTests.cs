@@ -29,7 +29,7 @@ public sealed class OpenLoadTests(ITestOutputHelper output)
     public async Task V1_at_a_rate_that_it_can_take_the_engine_answers_everybody(string target, int rate, int count)
     {
         var kind = target == "http" ? TargetKind.Http : TargetKind.InProcess;
-        var plan = new LoadPlan { Target = kind, IsStored = true, Streams = 4 };
+        var plan = new LoadPlan { Target = kind, Journal = JournalKind.Faster, Streams = 4 };
         await using var session = await LoadSession.StartAsync(plan);
         var arrivals = Arrivals.Poisson(plan.Seed, rate, count, TimeSpan.MaxValue);
 
@@ -66,7 +66,7 @@ public sealed class OpenLoadTests(ITestOutputHelper output)
         var plan = new LoadPlan
         {
             Target = TargetKind.Http,
-            IsStored = true,
+            Journal = JournalKind.Faster,
             Limits = Small,
             Padding = 16_000,
             HeapLimitMiB = 64,

@@ -11,20 +11,24 @@ namespace Engine.Tests.Load;
 public sealed class StreamLoadTests(ITestOutputHelper output)
 {
     /// <summary>What a request may cost while the crowd watches, as a multiple of what it costs without. Processor
-    /// time, not time: a busy machine stretches both alike, and neither is measured by waiting. Work for each watcher would
-    /// cost a hundred times as much; up to 1.7 was seen where caches had to be shared.</summary>
+    /// time: neither is measured by waiting. Work for each watcher would cost a hundred times as much.</summary>
     private const double MaxCost = 4;
 
+    /// <summary>Of so many measurements the least counts. What a request costs the processors varies fourfold on a busy
+    /// machine, crowd or no crowd: threads that look for work before they sleep, collections, code that is compiled. It
+    /// is no work for the request, and does not fall into every measurement.</summary>
+    private const int Measurements = 8;
+
     [Theory]
-    [InlineData("inprocess", 5_000, 15_000)]
-    [InlineData("http", 500, 600)]
+    [InlineData("inprocess", 5_000, 16_000)]
+    [InlineData("http", 500, 1_920)]
     public async Task A_crowd_of_idle_watchers_does_not_slow_down_those_who_work(
         string target, int watchers, int operations)
     {
         var plan = new LoadPlan
         {
             Target = target == "http" ? TargetKind.Http : TargetKind.InProcess,
-            IsStored = target == "http",
+            Journal = target == "http" ? JournalKind.Faster : JournalKind.Memory,
             Limits = new Limits { Daily = 2 },
             MaxMemoryMiB = 500,
         };
@@ -50,7 +54,7 @@ public sealed class StreamLoadTests(ITestOutputHelper output)
             $"cost_without_us {costBefore:F1} {costAfter:F1} ratio {ratio:F2} memory_per_watcher_kib {memoryKiB:F1}"));
         session.AssertClean(output, $"idle_{target}", recorder);
         Assert.Equal(0, ended);
-        Assert.Equal(operations, recorder.All.Count);
+        Assert.Equal(operations / Measurements, recorder.All.Count);
         Assert.InRange(ratio, 0, MaxCost);
     }
 
@@ -120,10 +124,18 @@ public sealed class StreamLoadTests(ITestOutputHelper output)
         Assert.Empty(session.Findings.Told);
     }
 
-    private static async Task<(Recorder Recorder, double CostUs)> MeasureAsync(LoadSession session, int operations)
+    private static async Task<(Recorder Last, double CostUs)> MeasureAsync(LoadSession session, int operations)
     {
-        var before = session.Target.ProcessorTime;
-        var recorder = await session.ClosedAsync(8, operations);
-        return (recorder, (session.Target.ProcessorTime - before).TotalMicroseconds / operations);
+        var last = new Recorder();
+        double least = double.MaxValue;
+        int share = operations / Measurements;
+        for (int i = 0; i < Measurements; i++)
+        {
+            var before = session.Target.ProcessorTime;
+            last = await session.ClosedAsync(8, share);
+            least = Math.Min(least, (session.Target.ProcessorTime - before).TotalMicroseconds / share);
+        }
+
+        return (last, least);
     }
 }

@@ -147,7 +147,7 @@ public sealed class CheckTests
     {
         var findings = new Findings();
         var audit = new JournalAudit(limits, findings);
-        await foreach (var frame in session.Target.ReadJournalAsync(1))
+        await foreach (var frame in session.Target.Journal!.ReadAsync(1))
         {
             audit.Fold(frame);
         }

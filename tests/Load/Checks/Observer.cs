@@ -13,6 +13,7 @@ internal sealed class Observer : IAsyncDisposable
     private const int ReadingShare = 5;
 
     private readonly Target _target;
+    private readonly JournalReader? _reader;
     private readonly JournalAudit _audit;
     private readonly Findings _findings;
     private readonly CancellationTokenSource _stop = new();
@@ -20,17 +21,29 @@ internal sealed class Observer : IAsyncDisposable
     private Task _watching = Task.CompletedTask;
     private bool _isDisposed;
 
+    private readonly int _readingShare;
     private readonly TimeSpan _patience;
     private readonly Func<bool> _mayEnd;
 
     /// <param name="target">Whom to look at.</param>
+    /// <param name="reader">Reads its journal, if it has one.</param>
+    /// <param name="mustKeepUp">Whether frames may be cut off before they are read: it reads all the time then.</param>
     /// <param name="audit">Told what is in its journal.</param>
     /// <param name="findings">Told what is wrong.</param>
     /// <param name="patience">For so long nothing may happen while work waits: a guard, and no figure.</param>
     /// <param name="mayEnd">Whether somebody ends it.</param>
     internal Observer(
-        Target target, JournalAudit audit, Findings findings, TimeSpan patience, Func<bool> mayEnd) =>
-        (_target, _audit, _findings, _patience, _mayEnd) = (target, audit, findings, patience, mayEnd);
+        Target target,
+        JournalReader? reader,
+        bool mustKeepUp,
+        JournalAudit audit,
+        Findings findings,
+        TimeSpan patience,
+        Func<bool> mayEnd)
+    {
+        (_target, _reader, _readingShare) = (target, reader, mustKeepUp ? 0 : ReadingShare);
+        (_audit, _findings, _patience, _mayEnd) = (audit, findings, patience, mayEnd);
+    }
 
     /// <summary>How often it looked.</summary>
     internal long Looks { get; private set; }
@@ -47,20 +60,13 @@ internal sealed class Observer : IAsyncDisposable
     {
         var asked = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _idle, asked);
-        return await Task.WhenAny(asked.Task, _watching) == asked.Task
-            && (await asked.Task ? true : throw new TimeoutException($"Nothing has happened for {_patience}."));
-    }
-
-    /// <summary>Reads on to the end of the journal.</summary>
-    internal async Task ReadOnAsync()
-    {
-        if (_target.HasJournal)
+        if (await Task.WhenAny(asked.Task, _watching) != asked.Task)
         {
-            await foreach (var frame in _target.ReadJournalAsync(_audit.Sequence + 1))
-            {
-                _audit.Fold(frame);
-            }
+            await _watching;
+            return false;
         }
+
+        return await asked.Task ? true : throw new TimeoutException($"Nothing has happened for {_patience}.");
     }
 
     /// <summary>Looks no more; may be called again.</summary>
@@ -101,10 +107,10 @@ internal sealed class Observer : IAsyncDisposable
                 if (Stopwatch.GetElapsedTime(readAt) >= pause || (isIdle && asked is not null))
                 {
                     long began = Stopwatch.GetTimestamp();
-                    await ReadOnAsync();
+                    await (_reader?.ReadOnAsync() ?? Task.CompletedTask);
                     readAt = Stopwatch.GetTimestamp();
-                    pause = ReadingShare * Stopwatch.GetElapsedTime(began, readAt);
-                    isIdle &= !_target.HasJournal || _audit.IsIdle;
+                    pause = _readingShare * Stopwatch.GetElapsedTime(began, readAt);
+                    isIdle &= _reader is null || _audit.IsIdle;
                 }
                 else
                 {

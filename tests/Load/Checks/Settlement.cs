@@ -12,7 +12,7 @@ internal sealed class Settlement(LoadSession session)
 
     internal async Task RunAsync()
     {
-        if (session.Target.HasJournal)
+        if (session.Target.Journal is not null)
         {
             CheckJournal();
         }
@@ -27,7 +27,7 @@ internal sealed class Settlement(LoadSession session)
             async (job, _) => await AskAsync(job));
         var queue = await session.Target.QueueAsync();
         _findings.Unless(
-            !session.Target.HasJournal || queue.Ended == session.Audit.Ended,
+            session.Target.Journal is null || queue.Ended == session.Audit.Ended,
             "D4", $"{queue.Ended} jobs have ended by the engine's counts, {session.Audit.Ended} by its journal");
     }
 

@@ -16,6 +16,7 @@ public sealed partial class CommandTests
     [InlineData("--url: must be an http or https URL", "closed", "--target", "http", "--url", "host")]
     [InlineData("--url: needs --target http", "closed", "--url", "http://127.0.0.1:5080")]
     [InlineData("--journal: cannot", "closed", "--target", "http", "--url", "http://a", "--journal", "faster")]
+    [InlineData("--snapshots: are taken of a journal", "closed", "--snapshots", "1")]
     [InlineData("--end: a host that runs already", "closed", "--target", "http", "--url", "http://a", "--end", "stop")]
     [InlineData("--end: kill needs --target http", "closed", "--end", "kill")]
     [InlineData("--end: nothing is left", "open", "--target", "http", "--end", "stop")]
@@ -76,7 +77,9 @@ public sealed partial class CommandTests
     public async Task A_host_that_runs_already_is_loaded_and_left_running()
     {
         string directory = Directory.CreateTempSubdirectory("engine-load-url-").FullName;
-        await using var host = await HostChild.StartAsync(directory, HostSettings.For(new Limits(), isStored: true), 0);
+        await using var journal = await JournalPlace.CreateAsync(
+            JournalKind.Faster, Path.Combine(directory, "data"), snapshotBytes: 0);
+        await using var host = await HostChild.StartAsync(directory, HostSettings.For(new Limits(), journal), 0);
         string url = host.Address.ToString();
 
         var (code, output, errors) = await RunAsync(

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Engine.Tests.Load.Driving;
+using Engine.Tests.Load.Targets;
 using Engine.Tests.Load.Work;
 
 namespace Engine.Tests.Load.Cli;
@@ -10,11 +11,14 @@ internal sealed class LoadOptions
 {
     private const int MinRetention = 4_000;
 
+    private static readonly string[] Journals = ["memory", "faster", "redis"];
     private static readonly string[] Endings = ["none", "stop", "kill"];
 
     private readonly Option<string> _target = OneOf("--target", "What is loaded.", "inprocess", "http");
     private readonly Option<string> _journal =
-        OneOf("--journal", "Where events go; faster is synced.", "memory", "faster");
+        OneOf("--journal", "Where events go; faster and redis are synced.", Journals);
+    private readonly Option<double> _snapshots = Number(
+        "--snapshots", "MiB of journal after which snapshots are taken; 0 keeps it whole.", 0.0, 0, 1_024);
     private readonly Option<Uri?> _url = new("--url")
     {
         Description = "With --target http: a host that runs, instead of one started for this. It must believe "
@@ -67,8 +71,8 @@ internal sealed class LoadOptions
     /// <summary>All of them.</summary>
     internal IEnumerable<Option> All =>
     [
-        _target, _url, _journal, _mix, _seconds, _operations, _users, _seed, _streams, _idle, _cap, _runs, _inbox,
-        _daily, _retention, _hold, _padding, _heap, _memory, _end, _data,
+        _target, _url, _journal, _snapshots, _mix, _seconds, _operations, _users, _seed, _streams, _idle, _cap, _runs,
+        _inbox, _daily, _retention, _hold, _padding, _heap, _memory, _end, _data,
     ];
 
     /// <summary>What does not go together, by the name of the option; null when all does.</summary>
@@ -76,10 +80,12 @@ internal sealed class LoadOptions
     {
         bool isHttp = parsed.GetValue(_target) == "http";
         bool isUrl = parsed.GetValue(_url) is not null;
-        bool isStored = parsed.GetValue(_journal) == "faster";
+        bool isStored = Journal(parsed) != JournalKind.Memory;
         string end = parsed.GetValue(_end)!;
         return isUrl && !isHttp ? "--url: needs --target http"
             : isUrl && isStored ? "--journal: cannot be chosen for a host that runs already (--url)"
+            : parsed.GetValue(_snapshots) > 0 && !isStored
+                ? "--snapshots: are taken of a journal that outlives the process (--journal faster or redis)"
             : isUrl && end != "none" ? "--end: a host that runs already (--url) is not ended"
             : end == "kill" && !isHttp ? "--end: kill needs --target http"
             : end != "none" && isHttp && !isStored ? "--end: nothing is left of a host with --journal memory"
@@ -94,7 +100,8 @@ internal sealed class LoadOptions
     {
         Target = parsed.GetValue(_target) == "http" ? TargetKind.Http : TargetKind.InProcess,
         Url = parsed.GetValue(_url),
-        IsStored = parsed.GetValue(_journal) == "faster",
+        Journal = Journal(parsed),
+        SnapshotBytes = (int)(parsed.GetValue(_snapshots) * 1024 * 1024),
         Seed = (ulong)parsed.GetValue(_seed),
         Users = (int)parsed.GetValue(_users),
         Padding = (int)parsed.GetValue(_padding),
@@ -113,6 +120,9 @@ internal sealed class LoadOptions
             Hold = TimeSpan.FromMilliseconds(parsed.GetValue(_hold)),
         },
     };
+
+    private JournalKind Journal(ParseResult parsed) =>
+        (JournalKind)Array.IndexOf(Journals, parsed.GetValue(_journal));
 
     internal TimeSpan Duration(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetValue(_seconds));
 

@@ -13,7 +13,7 @@ internal sealed class LoadRun(LoadPlan plan, TimeSpan duration, Ending end, Text
     internal async Task<int> RunAsync(
         Func<LoadSession, CancellationToken, Task<Recorder>> driveAsync, CancellationToken cancelled)
     {
-        Note($"{plan.Name}, journal {(plan.IsStored ? "faster" : plan.Url is null ? "memory" : "its own")}, "
+        Note($"{plan.Name}, journal {(plan.Url is null ? JournalName : "its own")}, "
             + $"{plan.Users} users, seed {plan.Seed}");
         Note($"{Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}; callers and engine "
             + "share them, unless the host is elsewhere");
@@ -124,7 +124,7 @@ internal sealed class LoadRun(LoadPlan plan, TimeSpan duration, Ending end, Text
         }
 
         Print("accepted", session.Ledger.Accepted.Count, "jobs");
-        if (session.Target.HasJournal)
+        if (session.Target.Journal is not null)
         {
             Print("events_checked", session.Audit.Events, "events");
             foreach (string limit in JournalAudit.Limited)
@@ -164,6 +164,9 @@ internal sealed class LoadRun(LoadPlan plan, TimeSpan duration, Ending end, Text
 
     private void Print(string name, long value, string unit) =>
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} {value} {unit}"));
+
+    private string JournalName =>
+        plan.Journal.ToString().ToLowerInvariant() + (plan.SnapshotBytes > 0 ? " with snapshots" : "");
 
     private void Note(string text) => output.WriteLine($"# {text}");
 }

@@ -41,7 +41,8 @@ internal sealed class HostChild : IAsyncDisposable
         var host = new HostChild(process);
         try
         {
-            host.Address = await process.ListensAsync();
+            using var client = await process.ReadyAsync();
+            host.Address = client.BaseAddress!;
             return host;
         }
         catch

@@ -9,14 +9,15 @@ internal static class HostSettings
     /// <summary>Streams that one user may have open.</summary>
     internal const int StreamsPerUser = 20;
 
-    internal static IEnumerable<(string Key, string Value)> For(Limits limits, bool isStored)
+    internal static IEnumerable<(string Key, string Value)> For(
+        Limits limits, JournalPlace journal, int snapshotBytes = 0)
     {
-        yield return ("DataDirectory", "data");
-        yield return ("Journal", isStored ? "Faster" : "Memory");
-        yield return ("JournalSegmentBytes", Number(16 * 1024 * 1024));
+        foreach (var setting in journal.Settings)
+        {
+            yield return setting;
+        }
 
-        // The whole journal is read at the end.
-        yield return ("Snapshots:JournalBytes", "0");
+        yield return ("Snapshots:JournalBytes", Number(snapshotBytes));
         yield return ("GlobalCap", Number(limits.GlobalCap));
         yield return ("MaxConcurrentRuns", Number(limits.Runs));
         yield return ("MaxDaysAhead", Number(limits.DaysAhead));

@@ -4,8 +4,6 @@ using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
-using Engine.Storage;
-using Engine.Storage.Faster;
 using Engine.Tests.Hosts;
 using Engine.Tests.Load.Checks;
 using Engine.Tests.Load.Work;
@@ -17,29 +15,34 @@ internal sealed class HttpTarget : Target
 {
     private readonly Workload _workload;
     private readonly string? _directory;
-    private readonly bool _isStored;
+    private readonly JournalPlace? _journal;
+    private readonly int _snapshotBytes;
     private readonly int _heapLimitMiB;
     private readonly HttpClient _client;
     private HostChild? _child;
     private Uri? _address;
 
-    private HttpTarget(Workload workload, string? directory, bool isStored, int heapLimitMiB, Uri? url)
+    private HttpTarget(
+        Workload workload, string? directory, JournalPlace? journal, int snapshotBytes, int heapLimitMiB, Uri? url)
     {
-        (_workload, _directory, _isStored) = (workload, directory, isStored);
-        (_heapLimitMiB, _address) = (heapLimitMiB, url);
-        var handler = new SocketsHttpHandler { ConnectTimeout = HostProcess.Guard, UseCookies = false, UseProxy = false };
+        (_workload, _directory, _journal) = (workload, directory, journal);
+        (_snapshotBytes, _heapLimitMiB, _address) = (snapshotBytes, heapLimitMiB, url);
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = HostProcess.Guard,
+            UseCookies = false,
+            UseProxy = false,
+        };
         _client = new HttpClient(handler) { Timeout = HostProcess.Guard };
     }
 
-    internal override string? Unchecked => HasJournal
+    internal override string? Unchecked => Journal is not null
         ? null
         : "no journal to read: limits are sampled from the API, and refusals are not looked for in it";
 
     internal override string Printed => _child?.Printed ?? "";
 
-    internal override bool HasJournal => _directory is not null && _isStored;
-
-    internal override bool CanRestart => HasJournal;
+    internal override JournalPlace? Journal => _journal is { IsStored: true } ? _journal : null;
 
     internal override long MemoryBytes => _child?.MemoryBytes ?? 0;
 
@@ -48,23 +51,22 @@ internal sealed class HttpTarget : Target
     /// <summary>Where it is.</summary>
     internal Uri Address => _address ?? throw new NoAnswerException("The host has ended.");
 
-    private string JournalDirectory => Path.Combine(_directory!, "data", "journal");
-
     /// <summary>Starts a host of our own.</summary>
     /// <param name="workload">What it is to serve.</param>
     /// <param name="directory">Where it works.</param>
-    /// <param name="stored">Whether its journal is on disk, else in memory.</param>
+    /// <param name="journal">Where its events go.</param>
+    /// <param name="snapshotBytes">After how much of it snapshots are taken, or 0 for none.</param>
     /// <param name="heapLimitMiB">How much its heap may take, or 0.</param>
     internal static async Task<HttpTarget> StartAsync(
-        Workload workload, string directory, bool stored, int heapLimitMiB)
+        Workload workload, string directory, JournalPlace journal, int snapshotBytes, int heapLimitMiB)
     {
-        var target = new HttpTarget(workload, directory, stored, heapLimitMiB, null);
+        var target = new HttpTarget(workload, directory, journal, snapshotBytes, heapLimitMiB, null);
         await target.StartAgainAsync();
         return target;
     }
 
     /// <summary>Uses one that runs: with development authentication, and a type <c>build</c> that is served.</summary>
-    internal static HttpTarget Existing(Workload workload, Uri url) => new(workload, null, false, 0, url);
+    internal static HttpTarget Existing(Workload workload, Uri url) => new(workload, null, null, 0, 0, url);
 
     internal override async ValueTask<SubmitAnswer> SubmitAsync(Ask ask)
     {
@@ -167,15 +169,6 @@ internal sealed class HttpTarget : Target
         }
     }
 
-    internal override async IAsyncEnumerable<JournalFrame> ReadJournalAsync(long from)
-    {
-        await Task.CompletedTask;
-        foreach (var entry in FasterJournalTools.Read(JournalDirectory, from))
-        {
-            yield return entry.Frame;
-        }
-    }
-
     internal override async Task EndAsync(bool kill)
     {
         if (_child is { } child)
@@ -192,7 +185,7 @@ internal sealed class HttpTarget : Target
     internal override async Task StartAgainAsync()
     {
         _child = await HostChild.StartAsync(
-            _directory!, HostSettings.For(_workload.Limits, _isStored), _heapLimitMiB);
+            _directory!, HostSettings.For(_workload.Limits, _journal!, _snapshotBytes), _heapLimitMiB);
         _address = _child.Address;
     }
 

@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using Engine.Storage;
-using Engine.Storage.Faster;
 using Engine.Tests.Load.Checks;
 using Engine.Tests.Load.Work;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,21 +11,19 @@ namespace Engine.Tests.Load.Targets;
 internal sealed class InProcessTarget : Target
 {
     private readonly Workload _workload;
-    private readonly string? _directory;
-    private readonly Func<IJournal, IJournal> _wrap;
-    private readonly MemoryJournal _memory = new(keepFrames: true);
+    private readonly JournalPlace _journal;
+    private readonly Func<Task> _readOnAsync;
+    private readonly int _snapshotBytes;
     private readonly Stack<IHostedService> _started = new();
     private ServiceProvider? _services;
     private JobEngine? _engine;
 
-    private InProcessTarget(Workload workload, string? directory, Func<IJournal, IJournal>? wrap) =>
-        (_workload, _directory, _wrap) = (workload, directory, wrap ?? (journal => journal));
+    private InProcessTarget(Workload workload, JournalPlace journal, int snapshotBytes, Func<Task> readOnAsync) =>
+        (_workload, _journal, _snapshotBytes, _readOnAsync) = (workload, journal, snapshotBytes, readOnAsync);
 
     internal JobEngine Engine => _engine ?? throw new NoAnswerException("The engine was stopped.");
 
-    internal override bool HasJournal => true;
-
-    internal override bool CanRestart => true;
+    internal override JournalPlace? Journal => _journal;
 
     internal override long MemoryBytes => GC.GetTotalMemory(forceFullCollection: false);
 
@@ -35,12 +31,13 @@ internal sealed class InProcessTarget : Target
 
     /// <summary>Starts one.</summary>
     /// <param name="workload">What it is to serve.</param>
-    /// <param name="directory">Where its journal lies, or null for one in memory.</param>
-    /// <param name="wrap">Comes between engine and journal.</param>
+    /// <param name="journal">Where its events go.</param>
+    /// <param name="snapshotBytes">After how much of it snapshots are taken, or 0 for none.</param>
+    /// <param name="readOnAsync">Called before any of it is cut off.</param>
     internal static async Task<InProcessTarget> StartAsync(
-        Workload workload, string? directory, Func<IJournal, IJournal>? wrap = null)
+        Workload workload, JournalPlace journal, int snapshotBytes, Func<Task> readOnAsync)
     {
-        var target = new InProcessTarget(workload, directory, wrap);
+        var target = new InProcessTarget(workload, journal, snapshotBytes, readOnAsync);
         await target.StartAgainAsync();
         return target;
     }
@@ -126,24 +123,6 @@ internal sealed class InProcessTarget : Target
         }
     }
 
-    internal override async IAsyncEnumerable<JournalFrame> ReadJournalAsync(long from)
-    {
-        if (_directory is null)
-        {
-            await foreach (var frame in _memory.ReadAsync(from))
-            {
-                yield return frame;
-            }
-
-            yield break;
-        }
-
-        foreach (var entry in FasterJournalTools.Read(_directory, from))
-        {
-            yield return entry.Frame;
-        }
-    }
-
     internal override async Task EndAsync(bool kill)
     {
         if (kill)
@@ -170,7 +149,8 @@ internal sealed class InProcessTarget : Target
         services.AddLogging();
         services.AddEngine(engine =>
         {
-            engine.UseJournal(_ => _wrap(OpenJournal())).AddTiers(limits.Tiers).Configure(options =>
+            engine.UseJournal(_ => new ReadBeforeCut(_journal.Open(), _readOnAsync));
+            engine.AddTiers(limits.Tiers).Configure(options =>
             {
                 options.GlobalCap = limits.GlobalCap;
                 options.MaxConcurrentRuns = limits.Runs;
@@ -178,9 +158,7 @@ internal sealed class InProcessTarget : Target
                 options.MaxDaysAhead = limits.DaysAhead;
                 options.RetentionCount = limits.Retention;
                 options.InboxCapacity = limits.Inbox;
-
-                // The whole journal is read at the end.
-                options.SnapshotJournalBytes = 0;
+                options.SnapshotJournalBytes = _snapshotBytes;
             });
             engine.AddHandler(Workload.Quick, Handler)
                 .AddHandler(Workload.Steps, Handler)
@@ -209,10 +187,6 @@ internal sealed class InProcessTarget : Target
         RefusalReason.Stopping => SubmitAnswer.Stopping,
         _ => reason.ToString(),
     };
-
-    private IJournal OpenJournal() => _directory is null
-        ? _memory
-        : new FasterJournal(new FasterJournalOptions { Directory = _directory, SegmentSizeBytes = 16 * 1024 * 1024 });
 
     private async ValueTask<T> AskAsync<T>(Func<JobEngine, ValueTask<T>> ask)
     {

@@ -1,4 +1,3 @@
-using Engine.Storage;
 using Engine.Tests.Load.Work;
 
 namespace Engine.Tests.Load.Targets;
@@ -59,11 +58,8 @@ internal abstract class Target : IAsyncDisposable
     /// <summary>The last lines that it printed, for whoever looks for a reason.</summary>
     internal virtual string Printed => "";
 
-    /// <summary>Whether there is a journal to be read.</summary>
-    internal abstract bool HasJournal { get; }
-
-    /// <summary>Whether it can be ended and started again with what it has stored.</summary>
-    internal abstract bool CanRestart { get; }
+    /// <summary>The journal that can be read beside it; null when there is none.</summary>
+    internal abstract JournalPlace? Journal { get; }
 
     /// <summary>Submits; answers <see cref="Answer.None"/> rather than throw.</summary>
     internal abstract ValueTask<SubmitAnswer> SubmitAsync(Ask ask);
@@ -87,9 +83,6 @@ internal abstract class Target : IAsyncDisposable
     /// <param name="stop">Ends it without an exception.</param>
     internal abstract IAsyncEnumerable<Change> WatchAsync(
         Checks.Acknowledged job, Action opened, CancellationToken stop);
-
-    /// <summary>Reads the journal from a frame on; while the engine works, too.</summary>
-    internal abstract IAsyncEnumerable<JournalFrame> ReadJournalAsync(long from);
 
     /// <summary>Ends the engine, politely or not.</summary>
     internal abstract Task EndAsync(bool kill);
