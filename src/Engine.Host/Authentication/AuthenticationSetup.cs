@@ -13,7 +13,8 @@ internal static class AuthenticationSetup
         switch (settings.Mode)
         {
             case AuthenticationMode.Jwt:
-                services.AddSingleton(new TokenRules(settings));
+                AddKeys(services, settings);
+                services.AddSingleton(provider => new TokenRules(settings, provider.GetService<AuthorityKeys>()));
                 AddScheme<JwtAuthentication>(services, JwtAuthentication.Name);
                 break;
             case AuthenticationMode.Development:
@@ -26,6 +27,20 @@ internal static class AuthenticationSetup
         services.AddAuthorizationBuilder()
             .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
         return services;
+    }
+
+    private static void AddKeys(IServiceCollection services, AuthenticationSettings settings)
+    {
+        if (settings.Authority is { } authority)
+        {
+            services.AddSingleton(AuthorityBackchannel.Create());
+            services.AddSingleton(provider => new AuthorityKeys(
+                authority,
+                settings.Issuer!,
+                provider.GetRequiredService<AuthorityBackchannel>().Handler,
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<AuthorityKeys>>()));
+        }
     }
 
     // The core of authentication alone: the rest would make keys for cookies, and keep them on disk.

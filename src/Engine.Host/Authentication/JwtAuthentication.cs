@@ -4,12 +4,11 @@ using Engine.Host.Configuration;
 using Engine.Host.Endpoints;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
-using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace Engine.Host.Authentication;
 
-/// <summary>Believes signed bearer tokens. Validation is the identity library's; this is its place in the
-/// pipeline.</summary>
+/// <summary>Believes signed bearer tokens. <see cref="TokenRules"/> says which; this is its place in
+/// the pipeline.</summary>
 internal sealed partial class JwtAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options,
     ILoggerFactory logger,
@@ -22,12 +21,7 @@ internal sealed partial class JwtAuthentication(
 
     private const string Start = "Bearer ";
 
-    // A token travels in a header, and a header of more than this is no token.
-    private static readonly JsonWebTokenHandler Tokens = new()
-    {
-        MapInboundClaims = false,
-        MaximumTokenSizeInBytes = 16 * 1024,
-    };
+    private bool _cannotTell;
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
@@ -37,8 +31,14 @@ internal sealed partial class JwtAuthentication(
             return AuthenticateResult.NoResult();
         }
 
-        var result = await Tokens.ValidateTokenAsync(header[0]![Start.Length..].Trim(), rules.Parameters)
+        var result = await rules.ValidateAsync(header[0]![Start.Length..].Trim(), Context.RequestAborted)
             .ConfigureAwait(false);
+        if (result is null)
+        {
+            _cannotTell = true;
+            return AuthenticateResult.Fail("The authority is away.");
+        }
+
         if (!result.IsValid)
         {
             // The kind of exception says which rule was broken and repeats nothing of the token.
@@ -52,7 +52,9 @@ internal sealed partial class JwtAuthentication(
             : AuthenticateResult.Success(new AuthenticationTicket(principal, Name));
     }
 
-    protected override Task HandleChallengeAsync(AuthenticationProperties properties) => Challenge.WriteAsync(Context);
+    // A client that is told 401 throws its token away: not because of us.
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>
+        _cannotTell ? Problems.AuthorityUnavailable().ExecuteAsync(Context) : Challenge.WriteAsync(Context);
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         Problems.Forbidden().ExecuteAsync(Context);

@@ -1,7 +1,6 @@
 using System.Text;
 using Engine.Host.Configuration;
-using Microsoft.IdentityModel.Protocols;
-using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Engine.Host.Authentication;
@@ -11,9 +10,22 @@ namespace Engine.Host.Authentication;
 /// nothing.</summary>
 internal sealed class TokenRules
 {
-    internal TokenRules(AuthenticationSettings settings)
+    // A token travels in a header, and a header of more than this is no token.
+    private static readonly JsonWebTokenHandler Tokens = new()
     {
-        Parameters = new TokenValidationParameters
+        MapInboundClaims = false,
+        MaximumTokenSizeInBytes = 16 * 1024,
+    };
+
+    private readonly TokenValidationParameters _parameters;
+    private readonly AuthorityKeys? _authority;
+
+    /// <param name="settings">What was set.</param>
+    /// <param name="authority">Where keys come from, when not from the settings.</param>
+    internal TokenRules(AuthenticationSettings settings, AuthorityKeys? authority)
+    {
+        _authority = authority;
+        _parameters = new TokenValidationParameters
         {
             ValidAlgorithms = settings.Algorithms,
             ValidIssuer = settings.Issuer,
@@ -25,23 +37,44 @@ internal sealed class TokenRules
             RequireAudience = true,
             RequireExpirationTime = true,
             RequireSignedTokens = true,
-            TryAllIssuerSigningKeys = settings.SigningKey is not null,
+            TryAllIssuerSigningKeys = authority is null,
             ClockSkew = settings.ClockSkew,
             NameClaimType = settings.UserClaim,
+            IssuerSigningKey = settings.SigningKey is { } key
+                ? new SymmetricSecurityKey(Encoding.UTF8.GetBytes(key))
+                : null,
         };
-        if (settings.SigningKey is { } key)
-        {
-            Parameters.IssuerSigningKey = new SymmetricSecurityKey(Encoding.UTF8.GetBytes(key));
-        }
-        else
-        {
-            // Fetched at the first token, kept, and fetched again when a token names a key that is not known.
-            Parameters.ConfigurationManager = new ConfigurationManager<OpenIdConnectConfiguration>(
-                settings.Authority!.TrimEnd('/') + "/.well-known/openid-configuration",
-                new OpenIdConnectConfigurationRetriever(),
-                new HttpDocumentRetriever { RequireHttps = true });
-        }
     }
 
-    internal TokenValidationParameters Parameters { get; }
+    /// <summary>Checks a token; null when nobody can, because the authority is away.</summary>
+    internal async ValueTask<TokenValidationResult?> ValidateAsync(string token, CancellationToken cancellationToken)
+    {
+        if (_authority is null)
+        {
+            return await Tokens.ValidateTokenAsync(token, _parameters).ConfigureAwait(false);
+        }
+
+        if (await _authority.GetAsync(cancellationToken).ConfigureAwait(false) is not { } keys)
+        {
+            return null;
+        }
+
+        var result = await ValidateAsync(token, keys).ConfigureAwait(false);
+        if (result.Exception is not SecurityTokenSignatureKeyNotFoundException)
+        {
+            return result;
+        }
+
+        var newer = await _authority.GetNewerAsync(keys, cancellationToken).ConfigureAwait(false);
+        return newer is null ? null
+            : ReferenceEquals(newer, keys) ? result
+            : await ValidateAsync(token, newer).ConfigureAwait(false);
+    }
+
+    private Task<TokenValidationResult> ValidateAsync(string token, PublishedKeys keys)
+    {
+        var parameters = _parameters.Clone();
+        parameters.IssuerSigningKeys = keys.Keys;
+        return Tokens.ValidateTokenAsync(token, parameters);
+    }
 }

@@ -12,6 +12,16 @@ internal static class Problems
     internal static ProblemResult InvalidToken() =>
         Of(StatusCodes.Status401Unauthorized, "unauthorized", "Invalid token");
 
+    /// <summary>The keys that tokens are signed with cannot be had: whether this one is good, nobody can tell.</summary>
+    internal static ProblemResult AuthorityUnavailable() => new(
+        Of(
+            StatusCodes.Status503ServiceUnavailable,
+            "authority-unavailable",
+            "Tokens cannot be checked at the moment. Try again soon.").Body)
+    {
+        RetryAfterSeconds = (long)Authentication.AuthorityKeys.RetryAfter.TotalSeconds,
+    };
+
     internal static ProblemResult Forbidden() =>
         Of(StatusCodes.Status403Forbidden, "forbidden", "Not allowed");
 
@@ -76,6 +86,16 @@ internal static class Problems
             RetryAfterSeconds = minutes * 60,
         };
     }
+
+    /// <summary>Bodies of requests fill what they may take of the memory.</summary>
+    internal static ProblemResult Overloaded() => new(
+        Of(
+            StatusCodes.Status503ServiceUnavailable,
+            "overloaded",
+            "Too much is being submitted at once. Try again soon.").Body)
+    {
+        RetryAfterSeconds = 1,
+    };
 
     internal static ProblemResult ScheduleFull(Refusal refusal)
     {
