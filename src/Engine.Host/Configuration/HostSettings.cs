@@ -126,6 +126,8 @@ internal sealed class HttpSettings
 
     internal int MaxRequestBytes { get; set; } = 256 * 1024;
 
+    internal long MaxRequestBytesInFlight { get; set; } = 64L << 20;
+
     internal int MaxStreamsPerUser { get; set; } = 20;
 
     internal bool RequireSubscription { get; set; }

@@ -18,6 +18,10 @@ internal static class HttpKeys
         Setting.Integer("MaxRequestBytes", 256 * 1024, 1_024, 16 * 1_048_576,
             "Largest request body, in bytes; a larger one is refused with 413 before it is parsed.",
             (s, _, value) => s.Http.MaxRequestBytes = value),
+        Setting.Size("MaxRequestBytesInFlight", 64L << 20, 1_048_576, 1L << 40,
+            "Bytes of request bodies that may be in memory at a time, over all users, from their arrival to the answer; "
+            + "beyond it requests are refused with 503. At least `MaxRequestBytes`.",
+            (s, _, value) => s.Http.MaxRequestBytesInFlight = value),
         Setting.Integer("MaxStreamsPerUser", 20, 1, 10_000,
             "Event streams that a user may have open at a time; one more is refused with 429.",
             (s, _, value) => s.Http.MaxStreamsPerUser = value),

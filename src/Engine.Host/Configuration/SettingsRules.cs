@@ -3,6 +3,9 @@ namespace Engine.Host.Configuration;
 /// <summary>What must hold between settings. Each problem names the key to change.</summary>
 internal static class SettingsRules
 {
+    /// <summary>Where the certificate is named: outside <c>Engine:</c>, as in every host.</summary>
+    internal const string CertificateKey = "Kestrel:Certificates:Default";
+
     internal static void Check(
         HostSettings settings, IConfiguration configuration, List<string> problems, bool serves)
     {
@@ -22,6 +25,12 @@ internal static class SettingsRules
             {
                 problems.Add("Engine:Standby: must be false with Engine:Journal Memory, which no two hosts share; "
                     + "found 'true'.");
+            }
+
+            if (settings.Http.MaxRequestBytesInFlight < settings.Http.MaxRequestBytes)
+            {
+                problems.Add("Engine:MaxRequestBytesInFlight: must be at least Engine:MaxRequestBytes "
+                    + $"({settings.Http.MaxRequestBytes}); found '{settings.Http.MaxRequestBytesInFlight}'.");
             }
 
             CheckListening(settings, configuration, problems);
@@ -119,6 +128,20 @@ internal static class SettingsRules
             problems.Add($"urls: must be http or https URLs with a host and a port; found '{settings.Http.Listen}'.");
         }
 
+        CheckCertificate(configuration, addresses, problems);
         AuthenticationRules.Check(settings, addresses, problems);
+    }
+
+    /// <summary>Kestrel would take the certificate of a developer, or say what to type to get one.</summary>
+    private static void CheckCertificate(
+        IConfiguration configuration, IReadOnlyList<Uri> addresses, List<string> problems)
+    {
+        var certificate = configuration.GetSection(CertificateKey);
+        if (certificate["Path"] is null or "" && certificate["Subject"] is null or ""
+            && addresses.FirstOrDefault(address => address.Scheme == Uri.UriSchemeHttps) is { } https)
+        {
+            problems.Add($"{CertificateKey}: must name a certificate (Path, or Subject and Store) to listen on "
+                + $"'{https.OriginalString}'; found nothing.");
+        }
     }
 }

@@ -11,6 +11,9 @@ internal static class HostEndpoints
     // Clocks that are kept right step back by less.
     private static readonly TimeSpan ClockLeadTold = TimeSpan.FromMinutes(1);
 
+    // Load balancers ask in either way.
+    private static readonly string[] Probes = [HttpMethods.Get, HttpMethods.Head];
+
     internal static void MapHost(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/api/jobs");
@@ -18,8 +21,8 @@ internal static class HostEndpoints
         jobs.MapJobStreams();
         routes.MapGet("/api/queue", GetQueueAsync);
         routes.MapGet("/api/usage", GetUsageAsync);
-        routes.MapGet("/health/live", () => Healthy("live")).AllowAnonymous();
-        routes.MapGet("/health/ready", GetReadiness).AllowAnonymous();
+        routes.MapMethods("/health/live", Probes, () => Healthy("live")).AllowAnonymous();
+        routes.MapMethods("/health/ready", Probes, GetReadiness).AllowAnonymous();
     }
 
     private static async Task<IResult> GetQueueAsync(JobEngine engine, CancellationToken cancellationToken) =>

@@ -24,14 +24,20 @@ internal static class JobEndpoints
     }
 
     private static async Task<IResult> SubmitAsync(
-        HttpContext http, Caller caller, JobEngine engine, HostSettings settings)
+        HttpContext http,
+        Caller caller,
+        JobEngine engine,
+        HostSettings settings,
+        BodyBudget bodies,
+        TimeProvider time)
     {
         if (settings.Http.RequireSubscription && !caller.IsSubscribed(settings.Engine))
         {
             return new SubscriptionProblem();
         }
 
-        var (request, problem) = await SubmissionReader.ReadAsync(http.Request, caller, http.RequestAborted)
+        using var share = bodies.Open();
+        var (request, problem) = await SubmissionReader.ReadAsync(http.Request, caller, share, time, http.RequestAborted)
             .ConfigureAwait(false);
         if (problem is not null)
         {

@@ -14,6 +14,9 @@ internal static class SubmissionReader
     private const int MaxDepth = 32;
     private const string DefaultType = "build";
 
+    // The server asks for a few bytes a second on average: whoever sends all but the last one could wait for long.
+    internal static readonly TimeSpan MaxBodyTime = TimeSpan.FromMinutes(1);
+
     private static readonly JsonDocumentOptions Strict = new()
     {
         MaxDepth = MaxDepth,
@@ -23,15 +26,25 @@ internal static class SubmissionReader
     };
 
     /// <summary>Reads the request of a caller; exactly one part of the answer is null.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="caller">Whose it is.</param>
+    /// <param name="share">Takes what its body takes.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     internal static async ValueTask<(JobRequest? Request, ProblemResult? Problem)> ReadAsync(
-        HttpRequest request, Caller caller, CancellationToken cancellationToken)
+        HttpRequest request, Caller caller, BodyBudget.Share share, TimeProvider time, CancellationToken cancellationToken)
     {
         if (CheckHeaders(request, out string? key) is { } wrong)
         {
             return (null, wrong);
         }
 
-        byte[] body = await ReadBodyAsync(request, cancellationToken).ConfigureAwait(false);
+        var (body, unread) = await ReadBodyAsync(request, share, time, cancellationToken).ConfigureAwait(false);
+        if (body is null)
+        {
+            return (null, unread);
+        }
+
         if (!Utf8.IsValid(body))
         {
             return (null, Problems.Malformed("The body is not valid UTF-8"));
@@ -44,9 +57,10 @@ internal static class SubmissionReader
         }
         catch (JsonException e)
         {
+            // Of a property that is there twice the parser does not say where.
+            string where = e.LineNumber is { } line ? $" (line {line + 1}, byte {e.BytePositionInLine + 1})" : "";
             return (null, Problems.Malformed(
-                $"The body is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}): at most "
-                + $"{MaxDepth} levels deep, no comments, no property twice"));
+                $"The body is not valid JSON{where}: at most {MaxDepth} levels deep, no comments, no property twice"));
         }
         catch (InvalidOperationException)
         {
@@ -89,12 +103,41 @@ internal static class SubmissionReader
         return null;
     }
 
-    // The server enforces the limit while it reads, whether a length was announced or not.
-    private static async ValueTask<byte[]> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
+    // The server enforces the limit of one body while it is read, whether a length was announced or not.
+    private static async ValueTask<(byte[]? Body, ProblemResult? Problem)> ReadBodyAsync(
+        HttpRequest request, BodyBudget.Share share, TimeProvider time, CancellationToken cancellationToken)
     {
+        if (!share.HasRoomFor(request.ContentLength ?? 0))
+        {
+            return (null, Problems.Overloaded());
+        }
+
+        using var late = new CancellationTokenSource(MaxBodyTime, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         using var body = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, 64 * 1024));
-        await request.Body.CopyToAsync(body, cancellationToken).ConfigureAwait(false);
-        return body.ToArray();
+        byte[] part = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
+        {
+            while (await request.Body.ReadAsync(part, either.Token).ConfigureAwait(false) is > 0 and int read)
+            {
+                if (!share.TryTake(read))
+                {
+                    return (null, Problems.Overloaded());
+                }
+
+                body.Write(part, 0, read);
+            }
+
+            return (body.ToArray(), null);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return (null, Problems.ForStatus(StatusCodes.Status408RequestTimeout));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(part);
+        }
     }
 
     private static (JobRequest? Request, ProblemResult? Problem) Interpret(JsonElement root, Caller caller, string? key)

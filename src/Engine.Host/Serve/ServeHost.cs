@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Engine.Host.Authentication;
 using Engine.Host.Configuration;
 using Engine.Host.Endpoints;
@@ -28,7 +30,9 @@ internal static class ServeHost
             new WebApplicationOptions
             {
                 EnvironmentName = settings.Environment,
-                ContentRootPath = AppContext.BaseDirectory,
+
+                // Of the certificate's file: from where every other path counts, too.
+                ContentRootPath = Directory.GetCurrentDirectory(),
                 ApplicationName = typeof(ServeHost).Assembly.GetName().Name,
             });
         builder.Configuration.AddConfiguration(configuration);
@@ -48,6 +52,7 @@ internal static class ServeHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(settings);
         builder.Services.AddCallers(settings.Authentication);
+        builder.Services.AddSingleton(new BodyBudget(settings.Http.MaxRequestBytesInFlight));
         builder.Services.AddSingleton(new StreamLimiter(settings.Http.MaxStreamsPerUser));
         builder.Services.AddSingleton<StreamServices>();
         builder.Services.AddSingleton<Cancellation>();
@@ -95,11 +100,13 @@ internal static class ServeHost
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            // Certificates; endpoints there are refused when the settings are read.
-            kestrel.Configure(builder.Configuration.GetSection("Kestrel"));
+            LoadCertificate(kestrel, builder.Configuration);
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = settings.Http.MaxRequestBytes;
             kestrel.Limits.MaxConcurrentConnections = 10_000;
+
+            // What is read ahead of each connection, whether anybody wants it or not.
+            kestrel.Limits.MaxRequestBufferSize = 64 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 64;
             kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
             kestrel.Limits.MaxRequestLineSize = 8 * 1024;
@@ -110,5 +117,28 @@ internal static class ServeHost
             // A reader that does not read is cut off, so that it holds no memory and no stop (F21).
             kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(10));
         });
+    }
+
+    /// <summary>Certificates, now: a wrong one is a wrong setting, and no reason to touch the journal. Endpoints there are
+    /// refused when the settings are read.</summary>
+    private static void LoadCertificate(KestrelServerOptions kestrel, ConfigurationManager configuration)
+    {
+        try
+        {
+            kestrel.Configure(configuration.GetSection("Kestrel")).Load();
+            var named = configuration.GetSection(SettingsRules.CertificateKey);
+            if (named["Path"] is { Length: > 0 } path && named["KeyPath"] is null or ""
+                && X509Certificate2.GetCertContentType(path) == X509ContentType.Cert)
+            {
+                // It would be taken, and no connection could ever be made.
+                throw new CryptographicException($"'{path}' has no key, and no KeyPath is set.");
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException
+            or CryptographicException or ArgumentException or FormatException)
+        {
+            throw new SettingsException(
+                [$"{SettingsRules.CertificateKey}: must be a certificate with its key that can be read; found: {e.Message}"]);
+        }
     }
 }

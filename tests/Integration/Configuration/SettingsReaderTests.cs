@@ -36,6 +36,31 @@ public class SettingsReaderTests
     }
 
     [Fact]
+    public void Every_setting_with_a_default_changes_something()
+    {
+        foreach (var setting in SettingsCatalog.All.Where(setting => setting.Default != "-"))
+        {
+            string text = OtherThanDefault(setting);
+            var settings = new HostSettings { Environment = "Development" };
+
+            Assert.True(setting.Accept(settings, ["x"], text), $"{setting.Key} = {text}");
+            Assert.True(
+                Shown(settings) != Shown(new HostSettings { Environment = "Development" }), $"{setting.Key} = {text}: nothing");
+        }
+
+        // One end of what may stand there, or the other.
+        static string OtherThanDefault(Setting setting)
+        {
+            string[] ends = setting.Rule.Split(" from ") is [_, var range] ? range.Split(" to ")
+                : setting.Rule == "true or false" ? ["true", "false"]
+                : setting.Rule.StartsWith("one of ", StringComparison.Ordinal) ? setting.Rule["one of ".Length..].Split(", ")
+                : setting.Key == "Listen" ? ["http://127.0.0.1:1"]
+                : ["other"];
+            return ends.First(end => end != setting.Default).Replace(",", "", StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Tiers_of_the_preset_change_key_by_key_and_others_are_added()
     {
         var settings = Read(
@@ -107,6 +132,7 @@ public class SettingsReaderTests
     [InlineData("Engine:Listen", "http://[::]:5080", "a loopback address")]
     [InlineData("Engine:Listen", "http://build.example:5080", "a loopback address")]
     [InlineData("Engine:Listen", "http://127.0.0.1:1;http://192.168.0.1:2", "a loopback address")]
+    [InlineData("Engine:MaxRequestBytesInFlight", "1048575", "a whole number")]
     [InlineData("Engine:MaxRequestBytes", "10", "1,024 to")]
     [InlineData("Engine:Authentication:ClockSkew", "00:02:00", "to 00:01:00")]
     [InlineData("Engine:Authentication:Authority", "http://issuer.example", "an https URL")]
@@ -257,12 +283,25 @@ public class SettingsReaderTests
 
     [Theory]
     [InlineData("urls", "http://0.0.0.0:1", "Engine:Listen: must be a loopback address")]
+    [InlineData("Engine:Listen", "https://0.0.0.0:1", "Engine:Listen: must be a loopback address")]
+    [InlineData("Engine:Listen", "https://127.0.0.1:1;https://+:2", "Engine:Listen: must be a loopback address")]
+    [InlineData("urls", "https://0.0.0.0:1", "Engine:Listen: must be a loopback address")]
     [InlineData("Kestrel:Endpoints:Http:Url", "http://0.0.0.0:1", "Kestrel:Endpoints: must not be used")]
+    [InlineData("Kestrel:Endpoints:Https:Url", "https://127.0.0.1:1", "Kestrel:Endpoints: must not be used")]
     public void No_other_way_leads_around_the_loopback_rule(string key, string value, string rule)
     {
         var refused = Assert.Throws<SettingsException>(() => Read("Development", (key, value)));
 
         Assert.Contains(rule, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_requests_together_may_have_what_one_may()
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read(
+            "Development", ("Engine:MaxRequestBytes", "2000000"), ("Engine:MaxRequestBytesInFlight", "1999999")));
+
+        Assert.Contains("Engine:MaxRequestBytesInFlight: must be at least Engine:MaxRequestBytes", refused.Message, StringComparison.Ordinal);
     }
 
     private static (string Key, string Value)[] Jwt =>
@@ -281,24 +320,20 @@ public class SettingsReaderTests
             .Build());
     }
 
-    private static string Shown(HostSettings settings) => string.Join(
-        "; ",
-        settings.DataDirectory,
-        settings.Journal,
-        settings.JournalDurability,
-        settings.JournalSegmentBytes,
-        System.Text.Json.JsonSerializer.Serialize(settings.Redis),
-        System.Text.Json.JsonSerializer.Serialize(settings.Engine),
-        settings.RehearsalStageDuration,
-        settings.Http.Listen,
-        settings.Http.MaxRequestBytes,
-        settings.Http.MaxStreamsPerUser,
-        settings.Http.RequireSubscription,
-        settings.Http.CancelWait,
-        settings.Http.StopTimeout,
-        settings.Authentication.ClockSkew,
-        settings.Authentication.UserClaim,
-        settings.Authentication.TierClaim,
-        settings.Authentication.SubscriptionClaim,
-        settings.Authentication.AdminClaim);
+    /// <summary>Everything that can be set, so that no setting is forgotten.</summary>
+    private static string Shown(object? value) => value switch
+    {
+        null => "-",
+        string or Enum or bool or int or long or TimeSpan => $"{value}",
+        System.Collections.IEnumerable list => $"[{string.Join(", ", list.Cast<object>().Select(Shown))}]",
+        Delegate => "",
+        _ when value.GetType() is var type && type.Namespace!.StartsWith("Engine", StringComparison.Ordinal) =>
+            $"{{{string.Join("; ", type.GetProperties(Instance).Where(property => property.Name != "EqualityContract")
+                .OrderBy(property => property.Name, StringComparer.Ordinal)
+                .Select(property => $"{property.Name} = {Shown(property.GetValue(value))}"))}}}",
+        _ => $"{value}",
+    };
+
+    private const System.Reflection.BindingFlags Instance = System.Reflection.BindingFlags.Instance
+        | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic;
 }

@@ -59,4 +59,17 @@ public sealed class HostTests
         Assert.Equal("ready", ready.Text("status"));
         Assert.InRange(ready.Number("clock_lead_seconds"), 7_000, 7_200);
     }
+
+    [Theory]
+    [InlineData("/health/live")]
+    [InlineData("/health/ready")]
+    public async Task Load_balancers_that_ask_with_HEAD_are_answered(string path)
+    {
+        await using var server = await EngineServer.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+
+        using var response = await server.ClientWith(null).SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.OK, ""), (response.StatusCode, await response.Content.ReadAsStringAsync()));
+    }
 }

@@ -138,6 +138,20 @@ public sealed class HostileRequestTests(IdleServer idle) : IClassFixture<IdleSer
     }
 
     [Fact]
+    public async Task Where_the_body_breaks_is_said_when_it_is_known()
+    {
+        Assert.Contains("JSON (line 1, byte 2): ", await DetailAsync("{x}"), StringComparison.Ordinal);
+        Assert.Contains("JSON: at most ", await DetailAsync("""{"goal":"g","goal":"h"}"""), StringComparison.Ordinal);
+
+        async Task<string> DetailAsync(string body)
+        {
+            using var content = new StringContent(body, new MediaTypeHeaderValue("application/json"));
+            using var response = await Server.Client().PostAsync("/api/jobs", content);
+            return (await response.JsonAsync(HttpStatusCode.BadRequest)).Detail();
+        }
+    }
+
+    [Fact]
     public async Task What_a_caller_may_not_choose_is_ignored()
     {
         var body = JsonNode.Parse(

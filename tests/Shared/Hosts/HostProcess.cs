@@ -182,6 +182,6 @@ internal sealed partial class HostProcess : IAsyncDisposable
         seen.TrySetResult();
     }
 
-    [GeneratedRegex(@"(?:Serving|Listening) on (http://[^\s;,]+)")]
+    [GeneratedRegex(@"(?:Serving|Listening) on (https?://[^\s;,]+)")]
     private static partial Regex Listening();
 }
