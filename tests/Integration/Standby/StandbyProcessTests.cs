@@ -225,6 +225,6 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
     }
 }
 
-/// <summary>Tests that measure time: nothing else runs beside them.</summary>
+/// <summary>Tests that measure time or memory: nothing else runs beside them.</summary>
 [CollectionDefinition("alone", DisableParallelization = true)]
 public sealed class RunAlone;

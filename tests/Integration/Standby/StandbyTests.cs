@@ -187,8 +187,10 @@ public class StandbyTests
         _store.MayRead = reading.Task;
 
         await first.StopAsync();
+        using var guard = new CancellationTokenSource(TestEngine.Guard);
         while (second.Hosted.State == HostedEngineState.StandingBy)
         {
+            guard.Token.ThrowIfCancellationRequested();
             _time.Advance(TimeSpan.FromMilliseconds(250));
             await Task.Yield();
         }

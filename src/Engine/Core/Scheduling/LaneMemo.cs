@@ -128,7 +128,8 @@ internal sealed class LaneMemo
 internal readonly record struct LaneGuess(Lane? Lane, AskedNames? Asked, EngineSettings? Settings);
 
 /// <summary>What cannot be seen from a lane: the settings under which a submission to it was found right, and the
-/// tier (unknown ones fall back to another) and the resources (types have some of their own) that it asked for.</summary>
+/// tier (unknown ones fall back to another) and the resources (types have some of their own) that it asked
+/// for.</summary>
 internal sealed class AskedNames(EngineSettings settings, string? tier, string[]? resources)
 {
     internal EngineSettings Settings { get; } = settings;
