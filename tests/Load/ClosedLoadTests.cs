@@ -35,11 +35,7 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
         await using var session = await LoadSession.StartAsync(plan);
 
         var recorder = await session.ClosedAsync(Callers, operations);
-        await session.DrainAsync();
-        await session.SettleAsync();
-        await session.RestartAsync(kill: false);
-        await session.DrainAsync();
-        int resent = await session.SettleAsync(resend: true);
+        int resent = await session.SettleAcrossARestartAsync();
 
         session.AssertClean(output, $"closed_inprocess_{journal}", recorder);
         Assert.Equal(operations, recorder.All.Count);
@@ -80,10 +76,7 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
             await WorkedOffAsync(session);
         }
 
-        await session.SettleAsync();
-        await session.RestartAsync(kill: false);
-        await session.DrainAsync();
-        await session.SettleAsync(resend: true);
+        await session.SettleAcrossARestartAsync();
 
         session.AssertClean(output, $"cut_off_{journal}", recorder);
         Assert.Equal(session.Ledger.Accepted.Count, session.Audit.Jobs.Count);

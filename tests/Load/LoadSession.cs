@@ -114,11 +114,16 @@ internal sealed class LoadSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the engine and starts it again on what it stored.</summary>
-    internal async Task RestartAsync(bool kill)
+    /// <summary>Settles when the work is done, starts the engine again on what it stored, and settles once more.</summary>
+    /// <returns>How many submissions were sent once more.</returns>
+    internal async Task<int> SettleAcrossARestartAsync()
     {
-        await EndAsync(kill);
+        await DrainAsync();
+        await SettleAsync();
+        await EndAsync(kill: false);
         await StartAgainAsync();
+        await DrainAsync();
+        return await SettleAsync(resend: true);
     }
 
     /// <summary>Ends the engine. What answers it gave is in its journal from here on, or lost.</summary>

@@ -34,10 +34,7 @@ public sealed class OpenLoadTests(ITestOutputHelper output)
         var arrivals = Arrivals.Poisson(plan.Seed, rate, count, TimeSpan.MaxValue);
 
         var recorder = await session.OpenAsync(arrivals, Places);
-        await session.DrainAsync();
-        await session.RestartAsync(kill: false);
-        await session.DrainAsync();
-        int resent = await session.SettleAsync(resend: true);
+        int resent = await session.SettleAcrossARestartAsync();
 
         session.AssertClean(output, $"open_{target}", recorder);
         Assert.Equal(count, recorder.All.Count);
