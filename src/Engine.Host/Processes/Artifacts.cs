@@ -13,7 +13,8 @@ internal static class Artifacts
     private const int MaxDepth = 64;
 
     /// <summary>Finds regular files in a directory, ordered by path. Symbolic links are neither listed nor followed, as what
-    /// they point to is not the run's; neither are pipes, sockets and devices.</summary>
+    /// they point to is not the run's; neither are pipes, sockets and devices, and
+    /// names that are no UTF-8.</summary>
     /// <param name="work">The run's directory.</param>
     /// <param name="inputs">What was copied there; a file that still looks as it did then is not listed.</param>
     internal static List<(string Path, long Size)> Find(
@@ -35,7 +36,8 @@ internal static class Artifacts
 
         foreach (var file in new DirectoryInfo(work).EnumerateFiles("*", options))
         {
-            if (file.LinkTarget is null
+            // Of a name that is no UTF-8 only something like it is known here, and nothing is there.
+            if (file.LinkTarget is null && file.Exists
                 && (!FileFacts.TryRead(file.FullName, out var facts) || facts.Type == FileType.Regular))
             {
                 string path = Path.GetRelativePath(work, file.FullName);

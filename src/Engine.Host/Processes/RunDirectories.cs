@@ -146,7 +146,23 @@ internal sealed partial class RunDirectories : IDisposable
                 AttributesToSkip = FileAttributes.None,
             };
             OpenUp(path, unlinked);
-            Directory.Delete(path, recursive: true);
+            Remove(path);
+        }
+        catch (IOException) when (!OperatingSystem.IsWindows() && Directory.Exists(path))
+        {
+            Remove(path);
+        }
+    }
+
+    /// <summary>Removes what the runtime cannot name: a program may leave names that are no UTF-8.</summary>
+    /// <exception cref="IOException">It is still there.</exception>
+    private static void Remove(string path)
+    {
+        using var remover = System.Diagnostics.Process.Start("/bin/rm", ["-rf", "--", path]);
+        remover.WaitForExit();
+        if (Directory.Exists(path))
+        {
+            throw new IOException($"'{path}' cannot be removed.");
         }
     }
 

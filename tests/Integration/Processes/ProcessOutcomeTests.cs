@@ -335,6 +335,19 @@ public sealed partial class ProcessOutcomeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Names_that_are_no_UTF8_fail_no_run_and_are_removed_with_the_rest()
+    {
+        var outcome = await _harness.ShellAsync(
+            "n=$(printf '\\351'); mkdir d$n locked; echo x > d$n/in; echo x > a$n; echo x > locked/b$n; chmod 500 locked; echo x > file");
+        await using var logs = new Engine.Host.Processes.RunDirectoryLogs(_harness.Logs, _harness.Directories);
+
+        await logs.DeleteAsync(_harness.Job);
+
+        Assert.Equal([("file", 2L)], ArtifactsOf(Result(outcome)));
+        Assert.False(Directory.Exists(Path.GetDirectoryName(_harness.WorkDirectory)));
+    }
+
+    [Fact]
     public async Task What_runs_left_is_removed_with_the_log_of_the_job()
     {
         await _harness.ShellAsync("echo x > file; mkdir locked; : > locked/in; chmod 500 locked; ln -s /etc link");
