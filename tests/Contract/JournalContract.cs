@@ -5,7 +5,7 @@ using Engine.Tests.Support;
 namespace Engine.Tests;
 
 /// <summary>What every journal does. An adapter's class says how to open one, and adds nothing.</summary>
-public abstract class JournalContract : IAsyncLifetime
+public abstract partial class JournalContract : IAsyncLifetime
 {
     private static readonly string[] OneToThree = ["1", "2", "3"];
 

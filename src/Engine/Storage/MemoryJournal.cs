@@ -102,7 +102,11 @@ public sealed class MemoryJournal(bool keepFrames = true) : IJournal
             ArgumentOutOfRangeException.ThrowIfLessThan(sequence, _firstSequence);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence, _lastSequence);
             FrameCodec.TryRead(_frames[(int)(sequence - _firstSequence)], out var frame, out _, out _);
-            _snapshot = new JournalSnapshot(sequence, frame.Checksum, state.ToArray());
+            if (sequence >= (_snapshot?.Sequence ?? 0))
+            {
+                _snapshot = new JournalSnapshot(sequence, frame.Checksum, state.ToArray());
+            }
+
             return ValueTask.CompletedTask;
         }
     }
