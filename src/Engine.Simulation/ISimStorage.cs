@@ -46,6 +46,10 @@ internal interface ISimStorage
     /// <summary>What its faults so far excuse.</summary>
     StoreDoubts Doubts => StoreDoubts.None;
 
+    /// <summary>Reads that failed, each of which a process may have taken for damage: nothing was changed, and the next
+    /// may succeed (F6).</summary>
+    int FailedReads => 0;
+
     /// <summary>The frame before which the journal must not end when it is opened the next time, whatever went
     /// wrong.</summary>
     /// <param name="acknowledged">The last frame that was acknowledged.</param>

@@ -118,6 +118,11 @@ internal sealed class SimRun
                 "disk: a write is misdirected" => Corner.DiskMisdirectedAWrite,
                 _ => null,
             };
+            if (name == "disk: it is full")
+            {
+                _sometimes.Saw(Corner.DiskFull);
+            }
+
             if (lie is { } corner)
             {
                 _sometimes.Saw(corner);
@@ -148,6 +153,8 @@ internal sealed class SimRun
             {
                 SyncError = failing ? 0.0003 : 0,
                 WriteError = failing ? 0.0001 : 0,
+                ReadError = failing ? 0.0005 : 0,
+                NoSpace = failing ? 0.002 : 0,
                 Stall = slow ? 0.002 : 0,
                 StallTime = TimeSpan.FromSeconds(3),
             };

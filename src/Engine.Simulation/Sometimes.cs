@@ -84,6 +84,8 @@ internal enum Corner
     RedisFailOverLostOwnership,
     RedisWasOwned,
     RedisAwayTooLong,
+    ReadErrorRefused,
+    DiskFull,
     DiskFlippedABit,
     DiskLostAWrite,
     DiskMisdirectedAWrite,

@@ -14,6 +14,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
     private bool _mustCrash;
     private bool _stopsGracefully;
     private int _failedStarts;
+    private int _failedReads;
 
     internal World World { get; } = world;
 
@@ -67,6 +68,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
     internal void Start()
     {
         Lives++;
+        _failedReads = storage.FailedReads;
         Life = new Life(this, storage.Open());
         var life = Life;
         Watch(life, life.StartAsync());
@@ -303,7 +305,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
         {
             await start.ConfigureAwait(false);
         }
-        catch (JournalDamagedException exception) when (!life.IsDead)
+        catch (JournalDamagedException exception) when (!life.IsDead && storage.FailedReads == _failedReads)
         {
             if ((storage.Doubts & StoreDoubts.MayRefuse) != 0)
             {
@@ -315,6 +317,11 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
         }
         catch (Exception exception) when (exception is IOException or Core.InvariantViolationException)
         {
+            if (exception is JournalDamagedException && !life.IsDead)
+            {
+                Inquest.Sometimes.Saw(Corner.ReadErrorRefused);
+            }
+
             // A disk in trouble may refuse, but not for ever, and not without trouble.
             if (++_failedStarts > (MayRefuse ? 20 : 0) || exception is not IOException)
             {

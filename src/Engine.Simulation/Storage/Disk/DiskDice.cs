@@ -34,6 +34,7 @@ internal sealed class DiskDice(SimDisk disk, RandomStream random)
     {
         if (Happens(disk.Faults.ReadError, "disk: a read fails"))
         {
+            disk.FailedReads++;
             throw new IOException($"Input/output error: reading '{path}'", 5);
         }
     }

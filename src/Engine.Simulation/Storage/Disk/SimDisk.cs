@@ -36,6 +36,9 @@ internal sealed class SimDisk
     /// <summary>What the faults so far excuse.</summary>
     internal StoreDoubts Doubts { get; set; }
 
+    /// <summary>Reads that failed.</summary>
+    internal int FailedReads { get; set; }
+
     /// <summary>Hears of faults and of what crashes did, by name.</summary>
     internal Action<string>? Sometimes { get; set; }
 

@@ -69,6 +69,9 @@ internal sealed class SimulatedFasterStore : ISimStorage
     public StoreDoubts Doubts => Disk.Doubts;
 
     /// <inheritdoc/>
+    public int FailedReads => Disk.FailedReads;
+
+    /// <inheritdoc/>
     /// <remarks>A lie about the newest commit since the last proof can look like a torn tail, which no single copy can
     /// tell from one: the write never happened, a bit of it flipped, or it landed in its own blocks, a little further
     /// on. Anywhere else its mark says where it belongs, and one that hits the commits before it is refused.</remarks>
