@@ -44,7 +44,6 @@ public sealed partial class JobEngine
             Progress = progress,
             Clock = _clock,
         };
-        _lanes = core.State.LaneMemo;
         _loop = new LoopThread(loop, _inbox, _time, OnEnded);
         _loop.Start();
         if (_journal is ILeasedJournal leased)

@@ -1,6 +1,5 @@
 using Engine.Core;
 using Engine.Core.Rules;
-using Engine.Core.Scheduling;
 using Engine.Diagnostics;
 using Engine.Estimation;
 using Engine.Hosting;
@@ -28,9 +27,6 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile JobEngineOptions _options;
     private LoopThread? _loop;
-
-    // Empty until the engine has started, and knows its own.
-    private LaneMemo _lanes = new();
     private SnapshotThread? _snapshots;
     private int _health = (int)EngineHealth.Starting;
 
@@ -114,7 +110,7 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
         }
 
         var operation = SubmitOperation.Pool.Rent();
-        operation.Ask(RequestRules.ToSubmission(request, request.Id ?? JobId.New(_time)), _lanes);
+        operation.Ask(RequestRules.ToSubmission(request, request.Id ?? JobId.New(_time)));
         return SendAsync(operation, cancellationToken);
     }
 

@@ -129,7 +129,7 @@ internal sealed class Life : IDisposable
     internal void Post(SimCall call)
     {
         call.Life = this;
-        call.Sent(Core);
+        call.Sent();
         call.Index = _calls.Count;
         _calls.Add(call);
         Write(call);

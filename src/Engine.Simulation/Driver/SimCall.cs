@@ -1,4 +1,3 @@
-using Engine.Core;
 using Engine.Runtime;
 using Engine.Simulation.Audit;
 
@@ -20,7 +19,7 @@ internal abstract class SimCall : Operation
     internal long Caused { get; private set; }
 
     /// <summary>It is on its way to an engine.</summary>
-    internal virtual void Sent(EngineCore core)
+    internal virtual void Sent()
     {
     }
 
@@ -135,10 +134,10 @@ internal sealed class SubmitCall(
 
     internal override void Lost() => done(default, false);
 
-    internal override void Sent(EngineCore core)
+    internal override void Sent()
     {
         _inner = SubmitOperation.Pool.Rent();
-        _inner.Ask(submission, core.State.LaneMemo);
+        _inner.Ask(submission);
     }
 
     internal override void Prepare(LoopContext loop, int step) => _inner.Prepare(loop, step);

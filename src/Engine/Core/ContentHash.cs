@@ -24,12 +24,7 @@ internal static class ContentHash
         return Mix(hash, rest);
     }
 
-    /// <summary>Of a name; 0 for none.</summary>
-    internal static ulong Of(string? name) =>
-        name is null ? 0 : Of(System.Runtime.InteropServices.MemoryMarshal.AsBytes(name.AsSpan()));
-
-    /// <summary>Of two digests, in this order.</summary>
-    internal static ulong Mix(ulong hash, ulong value)
+    private static ulong Mix(ulong hash, ulong value)
     {
         ulong high = Math.BigMul(hash ^ 0x9E37_79B9_7F4A_7C15, value ^ 0xBF58_476D_1CE4_E5B9, out ulong low);
         return high ^ low;

@@ -39,7 +39,7 @@ internal sealed class EngineState(bool isLedger = false)
 
     internal PositionIndex Positions { get; } = new();
 
-    /// <summary>Where submissions went: callers look there on their own threads.</summary>
+    /// <summary>Where submissions went under the settings in force.</summary>
     internal LaneMemo LaneMemo { get; } = new();
 
     internal Queue<KeptAnswer> Answers { get; } = new();

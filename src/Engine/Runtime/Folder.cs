@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Engine.Core;
+using Engine.Core.Scheduling;
 using Engine.Storage;
 
 namespace Engine.Runtime;
@@ -14,7 +15,7 @@ internal sealed class Folder(EngineCore core)
 {
     private const int GroupSize = 16;
 
-    private readonly KnownLanes _lanes = new();
+    private readonly LaneMemo _lanes = new();
 
     /// <summary>Applies the next frame.</summary>
     /// <exception cref="JournalDamagedException">It holds what this build cannot read, or contradicts those
@@ -83,8 +84,8 @@ internal sealed class Folder(EngineCore core)
     {
         if (item.NamesLength > 0)
         {
-            item.Event.KnownLane = _lanes.Guess(item.NamesHash);
-            Prefetch.Object(item.Event.KnownLane, lines: 4);
+            item.Known = _lanes.Guess(item.NamesHash);
+            Prefetch.Object(item.Known.Lane, lines: 4);
         }
         else if (core.State.Jobs.TryGetValue(item.Event.JobId, out var job))
         {
@@ -98,11 +99,17 @@ internal sealed class Folder(EngineCore core)
         ref var e = ref item.Event;
         var names = payload.Slice(item.NamesStart, item.NamesLength);
         bool isNew = false;
-        if (item.NamesLength > 0 && !(e.KnownLane is { } lane && KnownLanes.Is(lane, names)))
+        if (item.NamesLength > 0)
         {
-            isNew = true;
-            e.KnownLane = null;
-            EventCodec.ReadNames(ref e, names);
+            isNew = !item.Known.Is(names);
+            if (isNew)
+            {
+                EventCodec.ReadNames(ref e, names);
+            }
+            else
+            {
+                e.KnownLane = item.Known.Lane;
+            }
         }
         else if (e.KnownJob is { } met && (met.Id != e.JobId || met.State == JobState.None))
         {
@@ -116,7 +123,8 @@ internal sealed class Folder(EngineCore core)
             var job = core.Apply(e);
             if (isNew)
             {
-                _lanes.Remember(item.NamesHash, names, job!.Lane);
+                job!.Lane.EncodedNames ??= names.ToArray();
+                _lanes.Remember(item.NamesHash, names, job.Lane);
             }
         }
         catch (InvariantViolationException exception)
@@ -129,6 +137,7 @@ internal sealed class Folder(EngineCore core)
     private struct Item
     {
         internal JobEvent Event;
+        internal KnownLane Known;
         internal ulong NamesHash;
         internal int NamesStart;
         internal int NamesLength;

@@ -7,7 +7,7 @@ namespace Engine.Runtime;
 internal abstract class Operation
 {
     /// <summary>How often <see cref="Prepare"/> is called before an operation's turn.</summary>
-    internal const int PrepareSteps = 3;
+    internal const int PrepareSteps = 4;
 
     /// <summary>Asks for memory that deciding will need; each step may use what the one before asked for. Changes nothing
     /// that is decided on, and is called with other operations between the steps, and before this one's turn.</summary>

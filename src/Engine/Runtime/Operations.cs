@@ -1,6 +1,7 @@
 using Engine.Core;
 using Engine.Core.Rules;
 using Engine.Core.Scheduling;
+using Engine.Storage;
 
 namespace Engine.Runtime;
 
@@ -11,22 +12,23 @@ internal sealed class SubmitOperation : Operation<SubmitResult>
 
     internal Submission Submission;
 
+    private LaneNames _names;
     private SubmitHint _hint;
 
-    /// <summary>Takes what the caller asks for, and guesses where it will go. The caller's thread.</summary>
-    internal void Ask(in Submission submission, LaneMemo memo)
+    /// <summary>Takes what the caller asks for. The caller's thread.</summary>
+    internal void Ask(in Submission submission)
     {
         Submission = submission;
-        _hint.Guess = memo.Find(submission);
+        EventCodec.WriteNames(submission, ref _names);
     }
 
     internal override void Prepare(LoopContext loop, int step) =>
-        Submitting.Prepare(loop.Core, Submission, ref _hint, step);
+        Submitting.Prepare(loop.Core, Submission, _names, ref _hint, step);
 
     internal override bool Execute(LoopContext loop)
     {
         // Who repeats a submission while the engine stops is told what it was told before (W5).
-        Answer = !loop.IsStopping ? Submitting.Decide(loop.Core, Submission, _hint)
+        Answer = !loop.IsStopping ? Submitting.Decide(loop.Core, Submission, _names, _hint)
             : Submitting.DecideRepeat(loop.Core, Submission) ?? new SubmitResult
             {
                 Outcome = SubmitOutcome.Refused,
@@ -70,7 +72,6 @@ internal sealed class EndRunOperation : Operation<LeaseAnswer>
 internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : Operation<IReadOnlyList<ClaimedRun>>
 {
     private readonly List<ClaimedRun> _runs = [];
-    private readonly List<Job> _jobs = [];
     private EngineCore? _core;
     private JobTypeEntry[]? _types;
 
@@ -93,8 +94,13 @@ internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : 
     {
         while (_runs.Count < maxRuns && !core.Sink.IsFull && Claiming.Decide(core, _types, epoch) is { } job)
         {
+            if (_runs.Count == 0)
+            {
+                // This one no longer waits.
+                _runs.EnsureCapacity((int)Math.Min(maxRuns, core.State.Queued + 1));
+            }
+
             _runs.Add(Viewing.RunOf(job));
-            _jobs.Add(job);
         }
 
         // A full batch says nothing about the queue: the rest of the answer follows in the next.
@@ -106,12 +112,12 @@ internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : 
     /// their worker has heard of them (F7).</summary>
     internal override void Publish()
     {
-        for (int i = 0; i < _jobs.Count; i++)
+        foreach (var run in _runs)
         {
             // Nobody knew the lease until now, so nobody but a recovery could have ended the run.
-            if (_jobs[i].State == JobState.Running && _jobs[i].Lease == _runs[i].Lease)
+            if (run.Lease.Hint is Job { State: JobState.Running } job && job.Lease == run.Lease)
             {
-                Leasing.Renew(_core!, _jobs[i]);
+                Leasing.Renew(_core!, job);
             }
         }
 

@@ -156,6 +156,12 @@ internal static class RequestRules
             return Invalid(field, $"{field} has 1 to {JobRequest.MaxNameLength} characters, and not only blanks.");
         }
 
+        // Mostly nothing but these.
+        if (!name.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            return null;
+        }
+
         for (int i = 0; i < name.Length; i++)
         {
             // Half of a pair is no character: it would come back from the journal as another.

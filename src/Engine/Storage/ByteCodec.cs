@@ -10,6 +10,9 @@ internal struct ByteWriter(int capacity)
 
     internal int Length { get; private set; }
 
+    /// <summary>How much fits before it grows; 0 of one that was never made.</summary>
+    internal readonly int Capacity => _bytes?.Length ?? 0;
+
     internal readonly Span<byte> Written => _bytes.AsSpan(0, Length);
 
     internal readonly ReadOnlyMemory<byte> WrittenMemory => _bytes.AsMemory(0, Length);

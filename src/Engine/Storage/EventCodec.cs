@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Core.Rules;
 using Engine.Core.Scheduling;
 
 namespace Engine.Storage;
@@ -27,6 +28,9 @@ namespace Engine.Storage;
 /// </remarks>
 internal static class EventCodec
 {
+    [ThreadStatic]
+    private static ByteWriter _scratch;
+
     internal static void Write(in JobEvent e, ref ByteWriter target)
     {
         target.Byte((byte)e.Kind);
@@ -116,7 +120,7 @@ internal static class EventCodec
     /// <param name="source">The bytes.</param>
     /// <param name="e">The event.</param>
     /// <param name="names">The bytes that name the lane of a submission, for <see cref="ReadNames"/> or <see
-    /// cref="KnownLanes"/>; else empty.</param>
+    /// cref="LaneMemo"/>; else empty.</param>
     /// <exception cref="JournalDamagedException">The bytes are no event of a kind this build knows.</exception>
     internal static void Read(scoped ref ByteReader source, out JobEvent e, out ReadOnlySpan<byte> names)
     {
@@ -217,6 +221,24 @@ internal static class EventCodec
         }
 
         WriteNames(e.Type, e.User, e.Project, e.Tier, e.Resources, ref target);
+    }
+
+    /// <summary>Writes the names of a submission as they stand in its event, if it goes to the lane that it names.
+    /// Any thread.</summary>
+    internal static void WriteNames(in Submission submission, ref LaneNames names)
+    {
+        const int Scratch = 256;
+        ref var scratch = ref _scratch;
+        if (scratch.Capacity == 0)
+        {
+            scratch = new ByteWriter(Scratch);
+        }
+
+        scratch.Reset(0);
+        WriteNames(
+            submission.Type, submission.UserId, submission.ProjectId, submission.Tier, submission.Resources,
+            ref scratch);
+        names.Set(scratch.Written);
     }
 
     private static byte[] NamesOf(Lane lane)

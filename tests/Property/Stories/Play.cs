@@ -154,11 +154,9 @@ internal sealed class Play
             case Op.Submit submit:
                 var submission = SubmissionOf(submit);
                 _ids.Add(submission.Id);
-
-                // Guessed when it is sent, as callers do: what else is in the batch may make it wrong.
-                var hint = new SubmitHint { Guess = Engine.Core.State.LaneMemo.Find(submission) };
-                return Same(
-                    op, Reference.Submit(submission), core => Submitting.Decide(core, submission, hint), Comparable);
+                var sent = new SubmitOperation();
+                sent.Ask(submission);
+                return Same(op, Reference.Submit(submission), sent, Comparable);
             case Op.End end when OpenRun(end.Run) is { } lease:
                 var outcome = OutcomeOf(end.How);
                 return Same(op, Reference.EndRun(lease, outcome), core => Finishing.Decide(core, lease, outcome));
@@ -238,11 +236,17 @@ internal sealed class Play
 
     private Action Same<T>(Op op, T expected, Func<EngineCore, T> decide, Func<T, string>? show = null)
     {
-        var operation = Engine.Post(decide);
+        return Same(op, expected, new FuncOperation<T>(loop => decide(loop.Core)), show);
+    }
+
+    private Action Same<T>(Op op, T expected, Operation<T> operation, Func<T, string>? show = null)
+    {
+        var task = operation.Task;
+        Engine.Post(operation);
         show ??= answer => answer!.ToString()!;
         return () =>
         {
-            string answer = show(EngineUnderTest.Done(operation.Task));
+            string answer = show(EngineUnderTest.Done(task));
             Assert.True(show(expected) == answer, $"{op}:\n  expected {show(expected)}\n  but got  {answer}");
         };
     }

@@ -16,29 +16,15 @@ internal readonly record struct Submission(
     ReadOnlyMemory<byte> Payload,
     string[]? Resources,
     string? Key,
-    UInt128 Fingerprint)
-{
-    /// <summary>A digest of whose job it is and what it needs, computed by whoever makes the submission.</summary>
-    internal ulong NamesHash { get; } = HashOf(UserId, ProjectId, Type, Tier, Resources);
-
-    private static ulong HashOf(string user, string? project, string type, string? tier, string[]? resources)
-    {
-        ulong hash = ContentHash.Mix(ContentHash.Of(user), ContentHash.Of(project));
-        hash = ContentHash.Mix(ContentHash.Mix(hash, ContentHash.Of(type)), ContentHash.Of(tier));
-        foreach (string resource in resources ?? [])
-        {
-            hash = ContentHash.Mix(hash, ContentHash.Of(resource));
-        }
-
-        return hash;
-    }
-}
+    UInt128 Fingerprint);
 
 /// <summary>What was found for a submission ahead of its decision.</summary>
 internal struct SubmitHint
 {
-    /// <summary>From the <see cref="LaneMemo"/>, by whoever made the submission.</summary>
-    internal LaneGuess Guess;
+    internal KnownLane Known;
+
+    /// <summary>Those under which the lane was found right.</summary>
+    internal EngineSettings? Settings;
 
     internal UserAccount? User;
 }
@@ -58,34 +44,33 @@ internal static class Submitting
 
     /// <summary>Asks for the memory that a submission will need, step by step: each finds what the one before asked
     /// for. Changes nothing.</summary>
-    internal static void Prepare(EngineCore core, in Submission submission, ref SubmitHint hint, int step)
+    internal static void Prepare(
+        EngineCore core, in Submission submission, in LaneNames names, ref SubmitHint hint, int step)
     {
         switch (step)
         {
             case 0:
                 core.State.Jobs.Prefetch(submission.Id);
-                if (hint.Guess.Lane is null)
-                {
-                    Prefetch.Object(submission.UserId);
-                }
-
-                Prefetch.Object(hint.Guess.Lane, lines: 4);
+                core.State.LaneMemo.Prefetch(names.Hash);
                 break;
             case 1:
-                if (hint.Guess.Lane is { } lane)
-                {
-                    hint.User = lane.Owner;
-                    Prefetch.Object(lane.EncodedNames, lines: 2);
-                    Prefetch.Object(lane.Jobs.Last, lines: 5);
-                }
-                else
-                {
-                    core.State.Users.TryGetValue(submission.UserId, out hint.User);
-                }
-
+                core.State.LaneMemo.KeepFor(core.Settings);
+                hint.Settings = core.Settings;
+                hint.Known = core.State.LaneMemo.Guess(names.Hash);
+                Prefetch.Object(hint.Known.Lane, lines: 4);
+                Prefetch.Object(hint.Known.Names, lines: 2);
+                break;
+            case 2 when hint.Known.Lane is { } lane:
+                hint.User = lane.Owner;
                 Prefetch.Object(hint.User, lines: 3);
+                Prefetch.Object(lane.EncodedNames, lines: 2);
+                Prefetch.Object(lane.Jobs.Last, lines: 5);
                 break;
             case 2:
+                core.State.Users.TryGetValue(submission.UserId, out hint.User);
+                Prefetch.Object(hint.User, lines: 3);
+                break;
+            case 3:
                 Prefetch.Object(hint.User?.NewestJob, lines: 2);
                 break;
             default:
@@ -96,15 +81,17 @@ internal static class Submitting
     /// <param name="core">The core.</param>
     /// <param name="submission">What was asked.</param>
     internal static SubmitResult Decide(EngineCore core, in Submission submission) =>
-        Decide(core, submission, new SubmitHint { Guess = core.State.LaneMemo.Find(submission) });
+        Decide(core, submission, default, default);
 
     /// <param name="core">The core.</param>
     /// <param name="submission">What was asked.</param>
-    /// <param name="hint">What was guessed before, and <see cref="Prepare"/> found; it may be out of date.</param>
-    internal static SubmitResult Decide(EngineCore core, in Submission submission, in SubmitHint hint)
+    /// <param name="names">Its names; empty to find everything the long way.</param>
+    /// <param name="hint">What <see cref="Prepare"/> found; it may be out of date.</param>
+    internal static SubmitResult Decide(
+        EngineCore core, in Submission submission, in LaneNames names, in SubmitHint hint)
     {
         var state = core.State;
-        var lane = LaneMemo.Check(hint.Guess, core.Settings);
+        var lane = ReferenceEquals(hint.Settings, core.Settings) && hint.Known.Is(names.Bytes) ? hint.Known.Lane : null;
         var user = lane?.Owner ?? hint.User;
         if (user is not { IsKnown: true })
         {
@@ -171,9 +158,10 @@ internal static class Submitting
         }
 
         var job = core.Emit(submitted)!;
-        if (lane is null)
+        if (lane is null && names.Length > 0)
         {
-            state.LaneMemo.Remember(core.Settings, job.Lane, submission);
+            state.LaneMemo.KeepFor(core.Settings);
+            state.LaneMemo.Remember(names.Hash, names.Bytes, job.Lane);
         }
 
         return Answer(core, job, submission);

@@ -43,15 +43,7 @@ internal sealed class Lane : HeapNode
     /// <summary>The bytes that name it in the journal, null until <c>EventCodec</c> needs them.</summary>
     internal byte[]? EncodedNames { get; set; }
 
-    /// <summary>What the latest submission that was sought a lane for asked for: see <see cref="LaneMemo"/>. Callers
-    /// read it on their own threads.</summary>
-    internal AskedNames? LastAsked
-    {
-        get => Volatile.Read(ref field);
-        set => Volatile.Write(ref field, value);
-    }
-
-    /// <summary>What the <see cref="LaneMemo"/> has it under, if it has it.</summary>
+    /// <summary>Where a <see cref="LaneMemo"/> has it, if one does.</summary>
     internal ulong MemoHash { get; set; }
 
     internal LaneKey Key => new(Owner.Number, Project?.Number ?? 0, Type.Number, Tier.Number, Resources?.Number ?? 0);

@@ -1,139 +1,126 @@
 using System.Numerics;
-using Engine.Core.Rules;
 
 namespace Engine.Core.Scheduling;
 
-/// <summary>The lanes that submissions went to: who asks for the same again is spared the search for its user, type,
-/// tier, project, resources and lane.</summary>
+/// <summary>Lanes by the bytes that name what a submission needs: type, user, project, tier and resources.</summary>
 /// <remarks>
-/// Callers look on their own threads, before they send, so that the loop compares two references where it would read
-/// a handful of names; the loop alone writes. A memo, no state: what it says counts only while the settings it was made
-/// under are in force and the lane has jobs, and what it has lost is found the long way.
+/// A submission like one before is spared the search for what its names name, and for its lane: half of what it costs
+/// to decide or to replay. The bytes are made and hashed by whoever has the names at hand, so that who decides only
+/// compares them. A memo, no state: what it has lost is found the long way. Each lane has one place at most.
 /// </remarks>
 internal sealed class LaneMemo
 {
-    private const int SmallestSize = 1024;
-    private const int LargestSize = 1 << 22;
+    private const int SmallestSize = 16;
+    private const int LargestSize = 1 << 20;
 
-    // Pairs of places, so that two lanes of one hash do not push each other out; mostly one in four is taken.
-    private Lane?[] _places = new Lane?[SmallestSize];
+    // In pairs, so that two lanes seldom push each other out; a quarter of them is taken at most.
+    private Place[] _places = new Place[SmallestSize];
     private int _count;
+    private EngineSettings? _settings;
 
-    /// <summary>Where a submission like this one went. Any thread.</summary>
-    internal LaneGuess Find(in Submission submission)
+    /// <summary>Asks for the memory that <see cref="Guess"/> will look at.</summary>
+    internal void Prefetch(ulong hash) => Core.Prefetch.Place(ref _places[FirstOf(hash)]);
+
+    /// <summary>The lane that may be named so; <see cref="KnownLane.Is"/> tells. Looks at no lane.</summary>
+    internal KnownLane Guess(ulong hash)
     {
-        var places = Volatile.Read(ref _places);
-        int first = FirstOf(submission.NamesHash, places);
-        var guess = GuessOf(Volatile.Read(ref places[first]), submission);
-        return guess.Lane is null ? GuessOf(Volatile.Read(ref places[first + 1]), submission) : guess;
+        int first = FirstOf(hash);
+        ref readonly var place = ref _places[first];
+        if (place.Hash != hash)
+        {
+            place = ref _places[first + 1];
+        }
+
+        return place.Hash == hash ? new KnownLane(place.Lane, place.Names) : default;
     }
 
-    /// <summary>The lane that was guessed, if it is right to put the submission there now; else null. The loop's
-    /// thread.</summary>
-    internal static Lane? Check(in LaneGuess guess, EngineSettings settings) =>
-        guess.Lane is { References: > 0 } lane
-        && ReferenceEquals(lane.LastAsked, guess.Asked)
-        && ReferenceEquals(guess.Settings, settings)
-            ? lane
-            : null;
-
-    /// <summary>Remembers where a submission went. The loop's thread.</summary>
-    /// <param name="settings">The settings under which it was found right.</param>
-    /// <param name="lane">The lane.</param>
-    /// <param name="submission">The submission, with the names of that lane.</param>
-    internal void Remember(EngineSettings settings, Lane lane, in Submission submission)
+    /// <param name="hash">Of the names.</param>
+    /// <param name="names">What was asked for.</param>
+    /// <param name="lane">Where it went.</param>
+    internal void Remember(ulong hash, ReadOnlySpan<byte> names, Lane lane)
     {
-        if (lane.LastAsked is not { } asked || !ReferenceEquals(asked.Settings, settings) || !asked.Fits(submission))
-        {
-            lane.LastAsked = new AskedNames(settings, submission.Tier, submission.Resources);
-        }
-
-        if (lane.MemoHash != submission.NamesHash)
-        {
-            Forget(lane);
-            lane.MemoHash = submission.NamesHash;
-        }
-
+        Forget(lane);
         if (_count >= _places.Length / 4 && _places.Length < LargestSize)
         {
             Grow();
         }
 
-        Put(_places, lane);
+        // Mostly they are the lane's own; not where the tier fell back to another, or the type has resources.
+        byte[] kept = lane.EncodedNames is { } own && names.SequenceEqual(own) ? own : names.ToArray();
+        lane.MemoHash = hash;
+        Put(new Place { Hash = hash, Lane = lane, Names = kept });
     }
 
-    /// <summary>Forgets a lane. The loop's thread.</summary>
+    /// <summary>Forgets a lane, if it is here.</summary>
     internal void Forget(Lane lane)
     {
-        int first = FirstOf(lane.MemoHash, _places);
-        foreach (ref var place in _places.AsSpan(first, 2))
+        foreach (ref var place in _places.AsSpan(FirstOf(lane.MemoHash), 2))
         {
-            if (ReferenceEquals(place, lane))
+            if (ReferenceEquals(place.Lane, lane))
             {
-                Volatile.Write(ref place, null);
+                place = default;
                 _count--;
             }
         }
     }
 
-    private void Grow()
+    /// <summary>Forgets everything that was found right under other settings than these.</summary>
+    internal void KeepFor(EngineSettings settings)
     {
-        var places = new Lane?[_places.Length * 2];
-        _count = 0;
-        foreach (var lane in _places)
+        if (!ReferenceEquals(_settings, settings))
         {
-            if (lane is not null)
-            {
-                Put(places, lane);
-            }
+            _settings = settings;
+            Array.Clear(_places);
+            _count = 0;
         }
-
-        Volatile.Write(ref _places, places);
     }
 
-    private void Put(Lane?[] places, Lane lane)
+    private void Grow()
     {
-        int first = FirstOf(lane.MemoHash, places);
-        if (ReferenceEquals(places[first], lane) || ReferenceEquals(places[first + 1], lane))
+        var old = _places;
+        _places = new Place[old.Length * 2];
+        _count = 0;
+        foreach (var place in old)
         {
-            return;
+            if (place.Lane is not null)
+            {
+                Put(place);
+            }
+        }
+    }
+
+    private void Put(Place place)
+    {
+        ref var first = ref _places[FirstOf(place.Hash)];
+        ref var second = ref _places[FirstOf(place.Hash) + 1];
+        if (first.Lane is not null && first.Hash != place.Hash)
+        {
+            // The older of the two gives way.
+            _count -= second.Lane is null ? 0 : 1;
+            second = first;
+        }
+        else
+        {
+            _count -= first.Lane is null ? 0 : 1;
         }
 
-        if (places[first] is { } older)
-        {
-            _count -= places[first + 1] is null ? 0 : 1;
-            Volatile.Write(ref places[first + 1], older);
-        }
-
-        Volatile.Write(ref places[first], lane);
+        first = place;
         _count++;
     }
 
-    private static LaneGuess GuessOf(Lane? lane, in Submission submission) =>
-        lane is not null
-        && lane.LastAsked is { } asked
-        && lane.Owner.Id == submission.UserId
-        && lane.Project?.Id == submission.ProjectId
-        && lane.Type.Name == submission.Type
-        && asked.Fits(submission)
-            ? new LaneGuess(lane, asked, asked.Settings)
-            : default;
+    private int FirstOf(ulong hash) => (int)(hash >> (64 - BitOperations.Log2((uint)_places.Length))) & ~1;
 
-    private static int FirstOf(ulong hash, Lane?[] places) =>
-        (int)(hash >> (64 - BitOperations.Log2((uint)places.Length))) & ~1;
+    private struct Place
+    {
+        internal ulong Hash;
+        internal Lane? Lane;
+        internal byte[]? Names;
+    }
 }
 
-/// <summary>The lane that a submission may go to, what that was last asked for when its names were compared, and
-/// under which settings: copied, so that the loop need not look there.</summary>
-internal readonly record struct LaneGuess(Lane? Lane, AskedNames? Asked, EngineSettings? Settings);
-
-/// <summary>What cannot be seen from a lane: the settings under which a submission to it was found right, and the
-/// tier (unknown ones fall back to another) and the resources (types have some of their own) that it asked
-/// for.</summary>
-internal sealed class AskedNames(EngineSettings settings, string? tier, string[]? resources)
+/// <summary>A lane, and the names that a submission had which went there.</summary>
+internal readonly record struct KnownLane(Lane? Lane, byte[]? Names)
 {
-    internal EngineSettings Settings { get; } = settings;
-
-    internal bool Fits(in Submission submission) =>
-        tier == submission.Tier && resources.AsSpan().SequenceEqual(submission.Resources);
+    /// <summary>Whether a submission with these names goes there too: the lane was not forgotten since.</summary>
+    internal bool Is(ReadOnlySpan<byte> names) => Lane is { References: > 0 } && names.SequenceEqual(Names);
 }
