@@ -104,6 +104,8 @@ internal static class RequestRules
             Append(hash, resource);
         }
 
+        // The payload is no further resource.
+        Append(hash, null);
         hash.AppendData(request.Payload.Span);
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         hash.GetHashAndReset(digest);

@@ -99,6 +99,9 @@ public sealed class RequestRulesTests
             request with { Priority = 4 }, request with { Resources = ["a"] }, request with { Resources = ["ab"] },
             request with { Payload = "{ }"u8.ToArray() }, request with { Payload = default },
             request with { Type = "workp", ProjectId = "" },
+
+            // A payload that looks like the other resource.
+            request with { Resources = ["a"], Payload = (byte[])[1, 0, 0, 0, (byte)'b', .. "{}"u8] },
         ];
         Assert.All(others, other => Assert.NotEqual(mark, RequestRules.Fingerprint(other)));
         Assert.Equal(others.Length, others.Select(RequestRules.Fingerprint).Distinct().Count());
