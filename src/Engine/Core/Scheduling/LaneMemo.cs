@@ -13,25 +13,33 @@ internal sealed class LaneMemo
     private const int SmallestSize = 16;
     private const int LargestSize = 1 << 20;
 
-    // In pairs, so that two lanes seldom push each other out; a quarter of them is taken at most.
+    // Places that a lane may have. Lanes seldom push each other out, as a quarter of all places is taken at most.
+    private const int Ways = 4;
+
     private Place[] _places = new Place[SmallestSize];
     private int _count;
     private EngineSettings? _settings;
 
     /// <summary>Asks for the memory that <see cref="Guess"/> will look at.</summary>
-    internal void Prefetch(ulong hash) => Core.Prefetch.Place(ref _places[FirstOf(hash)]);
+    internal void Prefetch(ulong hash)
+    {
+        int first = FirstOf(hash);
+        Core.Prefetch.Place(ref _places[first]);
+        Core.Prefetch.Place(ref _places[first + Ways - 1]);
+    }
 
     /// <summary>The lane that may be named so; <see cref="KnownLane.Is"/> tells. Looks at no lane.</summary>
     internal KnownLane Guess(ulong hash)
     {
-        int first = FirstOf(hash);
-        ref readonly var place = ref _places[first];
-        if (place.Hash != hash)
+        foreach (ref readonly var place in PlacesOf(hash))
         {
-            place = ref _places[first + 1];
+            if (place.Hash == hash)
+            {
+                return new KnownLane(place.Lane, place.Names);
+            }
         }
 
-        return place.Hash == hash ? new KnownLane(place.Lane, place.Names) : default;
+        return default;
     }
 
     /// <param name="hash">Of the names.</param>
@@ -54,7 +62,7 @@ internal sealed class LaneMemo
     /// <summary>Forgets a lane, if it is here.</summary>
     internal void Forget(Lane lane)
     {
-        foreach (ref var place in _places.AsSpan(FirstOf(lane.MemoHash), 2))
+        foreach (ref var place in PlacesOf(lane.MemoHash))
         {
             if (ReferenceEquals(place.Lane, lane))
             {
@@ -91,24 +99,22 @@ internal sealed class LaneMemo
 
     private void Put(Place place)
     {
-        ref var first = ref _places[FirstOf(place.Hash)];
-        ref var second = ref _places[FirstOf(place.Hash) + 1];
-        if (first.Lane is not null && first.Hash != place.Hash)
+        var places = PlacesOf(place.Hash);
+        int at = 0;
+        while (at < Ways - 1 && places[at].Lane is not null && places[at].Hash != place.Hash)
         {
-            // The older of the two gives way.
-            _count -= second.Lane is null ? 0 : 1;
-            second = first;
-        }
-        else
-        {
-            _count -= first.Lane is null ? 0 : 1;
+            at++;
         }
 
-        first = place;
-        _count++;
+        // The newest goes first; where there is neither room nor one of the same hash, the oldest gives way.
+        _count += places[at].Lane is null ? 1 : 0;
+        places[..at].CopyTo(places[1..]);
+        places[0] = place;
     }
 
-    private int FirstOf(ulong hash) => (int)(hash >> (64 - BitOperations.Log2((uint)_places.Length))) & ~1;
+    private Span<Place> PlacesOf(ulong hash) => _places.AsSpan(FirstOf(hash), Ways);
+
+    private int FirstOf(ulong hash) => (int)(hash >> (64 - BitOperations.Log2((uint)_places.Length))) & ~(Ways - 1);
 
     private struct Place
     {
