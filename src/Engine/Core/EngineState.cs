@@ -249,10 +249,10 @@ internal sealed class EngineState(bool isLedger = false)
         if (next is not null)
         {
             Jobs.Prefetch(next.Id);
-            Prefetch.Place(ref next.User.JobCount);
+            next.User?.PrefetchCounts();
             Prefetch.Object(next.Lane);
-            next.PreviousOfUser?.PrefetchLinks();
-            next.NextOfUser?.PrefetchLinks();
+            next.PreviousOfUser?.PrefetchUserLinks();
+            next.NextOfUser?.PrefetchUserLinks();
         }
     }
 

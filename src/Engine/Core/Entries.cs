@@ -98,6 +98,9 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
     /// <summary>The day of its latest entry among the idle users, as long as that stands there.</summary>
     internal int NotedIdleOn = NotNoted;
 
+    /// <summary>Asks for the memory in which its jobs are counted.</summary>
+    internal void PrefetchCounts() => Prefetch.Place(ref JobCount);
+
     /// <summary>Answers to submissions that carried a key.</summary>
     internal Dictionary<string, KeptAnswer>? Answers;
 

@@ -89,7 +89,14 @@ internal sealed class Job : HeapNode
         + (Details is { } details ? (long)details.Result.Length + details.Checkpoint.Length : 0);
 
     /// <summary>Asks for the memory that tells its neighbours among its user's jobs.</summary>
-    internal void PrefetchLinks() => Prefetch.Place(ref NextOfUser);
+    internal void PrefetchUserLinks() => Prefetch.Place(ref NextOfUser);
+
+    /// <summary>Asks for the memory that tells who comes after it in its lane.</summary>
+    internal void PrefetchLaneLinks()
+    {
+        Prefetch.Place(ref NextInLane);
+        Prefetch.Place(ref NextKeyInLane);
+    }
 
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;

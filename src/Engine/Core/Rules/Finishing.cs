@@ -12,15 +12,20 @@ internal static class Finishing
     internal static void Prepare(in RunLease lease, int step)
     {
         // The hint may stand for another job by now, or for another engine's: it is only asked for.
-        if (step == 0)
+        switch (step)
         {
-            Prefetch.Object(lease.Hint, lines: 5);
-        }
-        else if (step == 2 && lease.Hint is Job { Lane: { } lane })
-        {
-            Prefetch.Object(lane, lines: 2);
-            Prefetch.Object(lane.Owner, lines: 3);
-            Prefetch.Object(lane.Project, lines: 2);
+            case 0:
+                Prefetch.Object(lease.Hint, lines: 5);
+                break;
+            case 2 when lease.Hint is Job job:
+                Prefetch.Object(job.Lane, lines: 2);
+                Prefetch.Object(job.User, lines: 3);
+                break;
+            case 3 when lease.Hint is Job job:
+                Prefetch.Object(job.Lane?.Project, lines: 2);
+                break;
+            default:
+                break;
         }
     }
 

@@ -64,14 +64,14 @@ internal static class Submitting
                 hint.User = lane.Owner;
                 Prefetch.Object(hint.User, lines: 3);
                 Prefetch.Object(lane.EncodedNames, lines: 2);
-                Prefetch.Object(lane.Jobs.Last, lines: 5);
+                lane.Jobs.Last?.PrefetchLaneLinks();
                 break;
             case 2:
                 core.State.Users.TryGetValue(submission.UserId, out hint.User);
                 Prefetch.Object(hint.User, lines: 3);
                 break;
             case 3:
-                Prefetch.Object(hint.User?.NewestJob, lines: 2);
+                hint.User?.NewestJob?.PrefetchUserLinks();
                 break;
             default:
                 break;
