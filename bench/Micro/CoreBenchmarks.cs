@@ -2,8 +2,10 @@ using BenchmarkDotNet.Attributes;
 using Engine.Bench.Throughput;
 using Engine.Core;
 using Engine.Core.Rules;
+using Engine.Core.Scheduling;
 using Engine.Estimation;
 using Engine.Runtime;
+using Engine.Storage;
 
 namespace Engine.Bench.Micro;
 
@@ -92,7 +94,15 @@ public class CoreBenchmarks
     private void Submit()
     {
         JobRequest request = _workload.Next();
-        SubmitResult result = Submitting.Decide(_core, RequestRules.ToSubmission(request, JobId.New(_now, 0, ++_ids)));
-        EngineUnderTest.RequireQueued(result);
+        Submission submission = RequestRules.ToSubmission(request, JobId.New(_now, 0, ++_ids));
+        var names = default(LaneNames);
+        EventCodec.WriteNames(submission, ref names);
+        var hint = default(SubmitHint);
+        for (int step = 0; step < Operation.PrepareSteps; step++)
+        {
+            Submitting.Prepare(_core, submission, names, ref hint, step);
+        }
+
+        EngineUnderTest.RequireQueued(Submitting.Decide(_core, submission, names, hint));
     }
 }
