@@ -68,7 +68,9 @@ internal static class Viewing
         ProjectId = job.Project?.Id,
         Tier = job.Tier.Name,
         Payload = job.Runs > 1 && Planted.Is(PlantedBug.RetriedWithoutPayload) ? default : job.Payload,
-        Checkpoint = Planted.Is(PlantedBug.CheckpointForgotten) ? default : job.Details?.Checkpoint ?? default,
+        Checkpoint = job.Details is { } details && !Planted.Is(PlantedBug.CheckpointForgotten)
+            ? details.Checkpoint
+            : default,
         IterationsUsed = job.IterationsUsed,
         Timeout = job.Type.Policy?.Timeout ?? TimeSpan.FromHours(1),
     };
