@@ -134,7 +134,10 @@ public sealed class ClosedLoadTests(ITestOutputHelper output)
         Assert.InRange(before.All.Count, (Operations / 2) - Callers, Operations);
         Assert.Equal(Operations / 2, after.All.Count);
         Assert.InRange(resent, 50, int.MaxValue);
-        AssertMet(session, Tight);
+
+        // Those that every job counts against. Whether one user's are met is chance where half of the work is cut off.
+        Assert.Equal(Tight.GlobalCap, session.Audit.Peak(JournalAudit.QueuedCount));
+        Assert.Equal(Tight.Runs, session.Audit.Peak(JournalAudit.RunningCount));
         AssertDone(session, "queued", "scheduled", "confirmed", "cancelled", "sent_twice", "streams_to_the_end",
             "not_answered");
 
