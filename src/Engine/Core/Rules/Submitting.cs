@@ -93,7 +93,9 @@ internal static class Submitting
         var state = core.State;
         var lane = ReferenceEquals(hint.Settings, core.Settings) && hint.Known.Is(names.Bytes) ? hint.Known.Lane : null;
         var user = lane?.Owner ?? hint.User;
-        if (user is not { IsKnown: true })
+
+        // The owner of a lane whose names have the same hash may be anybody.
+        if (lane is null && (user is not { IsKnown: true } || user.Id != submission.UserId))
         {
             state.Users.TryGetValue(submission.UserId, out user);
         }

@@ -84,6 +84,26 @@ public sealed class LaneMemoTests
     }
 
     [Fact]
+    public void A_guess_of_another_users_lane_is_no_look_at_that_users_allowance()
+    {
+        var once = new JobEngineOptions
+        {
+            Types = Options.Types,
+            Tiers = [.. Options.Tiers.Select(tier => tier with { DailyLimit = 1 })],
+        };
+        Configuring.Adopt(_core, EngineSettings.From(once));
+        var bob = Of("bob", "p", "work", "partner", null);
+        Submitted(bob);
+        var ann = Of("ann", "q", "work", "partner", null);
+
+        // As if the names of both had one hash.
+        var result = Submitting.Decide(_core, ann, NamesOf(ann), Prepared(bob, out _));
+
+        Assert.Equal(SubmitOutcome.Queued, result.Outcome);
+        Assert.Equal("ann", _core.State.Jobs[result.JobId].User.Id);
+    }
+
+    [Fact]
     public void A_lane_that_was_forgotten_meanwhile_counts_no_more()
     {
         var job = Submitted(Of("ann", "p", "work", "partner", "gpu"));
