@@ -20,6 +20,7 @@ internal sealed class LoadSession : IAsyncDisposable
         (Plan, Target, _journal, _directory) = (plan, target, journal, directory);
         Audit = new JournalAudit(plan.Limits, Findings);
         _reader = target.Journal is { } read ? new JournalReader(read, Audit) : null;
+        Workload = workload;
         Traffic = new Traffic(target, workload, Ledger, Findings, plan.Seed);
         _observer = Look();
     }
@@ -33,6 +34,8 @@ internal sealed class LoadSession : IAsyncDisposable
     internal Ledger Ledger { get; } = new();
 
     internal JournalAudit Audit { get; }
+
+    internal Workload Workload { get; }
 
     internal Traffic Traffic { get; }
 

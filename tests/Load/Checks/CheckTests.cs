@@ -20,7 +20,10 @@ public sealed class CheckTests
     public async Task A_limit_that_is_exceeded_by_one_is_found_in_the_journal()
     {
         await using var session = await LoadSession.StartAsync(new LoadPlan { Limits = Tight, Users = 10 });
-        await session.ClosedAsync(32, 10_000);
+        await using var house = await FullHouse.FillAsync(session);
+        await session.ClosedAsync(32, 1_000);
+        await house.EmptyAsync();
+        await session.ClosedAsync(32, 9_000);
         await session.DrainAsync();
         await session.SettleAsync();
         Assert.Empty(session.Findings.Told);

@@ -31,7 +31,14 @@ internal static class HostSettings
             yield return ($"JobTypes:{type}:Handler", "Rehearsal");
         }
 
+        foreach (string type in new[] { Workload.Held, Workload.HeldGpu })
+        {
+            yield return ($"JobTypes:{type}:Handler", "Process");
+        }
+
+        yield return ($"Processes:Allowed:{Workload.HeldProgram}", Workload.HeldProgram);
         yield return ($"JobTypes:{Workload.Heavy}:Resources:0", Workload.Gpu);
+        yield return ($"JobTypes:{Workload.HeldGpu}:Resources:0", Workload.Gpu);
         foreach (var tier in limits.Tiers)
         {
             yield return ($"Tiers:{tier.Name}:UserSlots", Number(tier.UserSlots));

@@ -163,6 +163,8 @@ internal sealed class InProcessTarget : Target
             engine.AddHandler(Workload.Quick, Handler)
                 .AddHandler(Workload.Steps, Handler)
                 .AddHandler(Workload.Heavy, Handler, type => type with { Resources = [Workload.Gpu] })
+                .AddHandler(Workload.Held, Handler)
+                .AddHandler(Workload.HeldGpu, Handler, type => type with { Resources = [Workload.Gpu] })
                 .AddHandler(Workload.Build, Handler, type => type with { Pipeline = Pipeline.Build });
         });
         _services = services.BuildServiceProvider();

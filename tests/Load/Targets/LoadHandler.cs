@@ -9,6 +9,11 @@ internal sealed class LoadHandler(TimeSpan hold) : IJobHandler
 {
     public async Task<JobOutcome> RunAsync(JobContext context, CancellationToken cancellationToken)
     {
+        if (context.Type is Workload.Held or Workload.HeldGpu)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
         var (iterations, fails) = Read(context.Payload);
         while (context.IterationsUsed < iterations)
         {

@@ -33,6 +33,9 @@ internal sealed class Traffic(Target target, Workload workload, Ledger ledger, F
         });
     }
 
+    /// <summary>Looks at a certain job, and confirms it if it waits for that.</summary>
+    internal ValueTask<Operation> LookAtAsync(Acknowledged job) => GuardedAsync(() => LookAsync(job));
+
     /// <summary>Submits for a certain user, a job that all others leave alone; there is none when it was not
     /// accepted.</summary>
     internal async ValueTask<(Acknowledged? Job, SubmitAnswer Answer)> SubmitForAsync(

@@ -40,6 +40,15 @@ internal sealed class Workload(
     internal const string Heavy = "heavy";
     internal const string Gpu = "gpu";
 
+    /// <summary>Ends when it is cancelled, and not before.</summary>
+    internal const string Held = "held";
+
+    /// <summary>The same, with the resource.</summary>
+    internal const string HeldGpu = "held_gpu";
+
+    /// <summary>What a held job of a host runs.</summary>
+    internal const string HeldProgram = "sleep";
+
     /// <summary>The stage in which those that fail do.</summary>
     internal const string FailingStage = "code";
 
@@ -65,7 +74,7 @@ internal sealed class Workload(
             < 88 => Steps,
             _ => Heavy,
         };
-        string userName = string.Create(CultureInfo.InvariantCulture, $"{name}-{user}");
+        string userName = UserName(user);
         return new Ask(
             number,
             userName,
@@ -83,6 +92,9 @@ internal sealed class Workload(
             type == Build && dice.Chance(10));
     }
 
+    /// <summary>What a user is called.</summary>
+    internal string UserName(int user) => string.Create(CultureInfo.InvariantCulture, $"{name}-{user}");
+
     /// <summary>The same submission under a key, so that it may be sent again.</summary>
     internal static Ask WithKey(Ask ask) => ask with { Key = Key(ask.Number) };
 
@@ -95,9 +107,11 @@ internal sealed class Workload(
         string.Create(CultureInfo.InvariantCulture, $"{GoalPrefix}{ask.Number}.{_padding}");
 
     /// <summary>The fields beside the goal, as JSON, with a comma before each.</summary>
-    internal static string Fields(Ask ask) => string.Create(
-        CultureInfo.InvariantCulture,
-        $",\"iterations\":{ask.Iterations}{(ask.Fails ? $",\"fail_at\":\"{FailingStage}\"" : "")}");
+    internal static string Fields(Ask ask) => ask.Type is Held or HeldGpu
+        ? $",\"program\":\"{HeldProgram}\",\"arguments\":[\"3600\"]"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $",\"iterations\":{ask.Iterations}{(ask.Fails ? $",\"fail_at\":\"{FailingStage}\"" : "")}");
 
     /// <summary>What the handler is given.</summary>
     internal byte[] Payload(Ask ask) => Encoding.ASCII.GetBytes($"{{\"goal\":\"{Goal(ask)}\"{Fields(ask)}}}");
