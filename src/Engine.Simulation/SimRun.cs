@@ -153,7 +153,7 @@ internal sealed class SimRun
             {
                 SyncError = failing ? 0.0003 : 0,
                 WriteError = failing ? 0.0001 : 0,
-                ReadError = failing ? 0.0005 : 0,
+                ReadError = failing ? 0.02 : 0,
                 NoSpace = failing ? 0.002 : 0,
                 Stall = slow ? 0.002 : 0,
                 StallTime = TimeSpan.FromSeconds(3),

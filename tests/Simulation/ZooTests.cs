@@ -73,6 +73,7 @@ public sealed class ZooTests(ITestOutputHelper output)
         PlantedBug.EndedKeptForEver => "F26",
         PlantedBug.ErrorNotJournaled => "D4",
         PlantedBug.SnapshotOfWhatIsNotDurable => "D3",
+        PlantedBug.FailedReadAsZeros => "D1",
         PlantedBug.LogCutTooFar => "D6",
         PlantedBug.OrderingNotAdopted => "O1",
         _ => null,
@@ -84,6 +85,7 @@ public sealed class ZooTests(ITestOutputHelper output)
         PlantedBug.AckBeforeSync or PlantedBug.FailedSyncAcknowledged or PlantedBug.TruncationOneFrameTooFar
             or PlantedBug.ReplaySkipsLastFrame or PlantedBug.RetryInSecondFrame or PlantedBug.CancelRequestNotJournaled
             or PlantedBug.KeyForgottenAtRestart or PlantedBug.SnapshotCopiesLate or PlantedBug.LogCutTooFar
+            or PlantedBug.FailedReadAsZeros
             or PlantedBug.ErrorNotJournaled or PlantedBug.CapCountWrongAfterRestart => Preset.DiskHell,
         PlantedBug.SnapshotMissesTable or PlantedBug.SnapshotOfWhatIsNotDurable => Preset.Mixed,
         PlantedBug.EpochNotChecked => Preset.RedisHell,

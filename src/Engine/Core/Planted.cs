@@ -49,6 +49,7 @@ internal enum PlantedBug
     SnapshotMissesTable,
     SnapshotCopiesLate,
     SnapshotOfWhatIsNotDurable,
+    FailedReadAsZeros,
     LogCutTooFar,
     OrderingNotAdopted,
 

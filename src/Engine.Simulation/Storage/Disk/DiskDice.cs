@@ -3,6 +3,8 @@ namespace Engine.Simulation.Storage.Disk;
 /// <summary>Chance on a disk: how long calls take, which fail, and what the disk lies about.</summary>
 internal sealed class DiskDice(SimDisk disk, RandomStream random)
 {
+    private const int BlockBytes = 4096;
+
     private int _faults;
 
     /// <summary>What becomes of unsynced sectors when a sync fails.</summary>
@@ -30,13 +32,19 @@ internal sealed class DiskDice(SimDisk disk, RandomStream random)
         };
     }
 
-    internal void BeforeRead(string path)
+    /// <summary>Which block of what is read cannot be read, if any: half of the time the last one that has something in
+    /// it, which was written last.</summary>
+    internal Range? Unreadable(ReadOnlySpan<byte> bytes)
     {
-        if (Happens(disk.Faults.ReadError, "disk: a read fails"))
+        // A start reads each file some times: however many there are, it must come through as often.
+        if (disk.Faults.ReadError == 0 || !Happens(disk.Faults.ReadError / disk.Files.Count(), "disk: a read fails"))
         {
-            disk.FailedReads++;
-            throw new IOException($"Input/output error: reading '{path}'", 5);
+            return null;
         }
+
+        int last = Math.Max(0, bytes.LastIndexOfAnyExcept((byte)0)) / BlockBytes;
+        int block = random.Chance(0.5) ? last : random.Below((bytes.Length / BlockBytes) + 1);
+        return Math.Min(block * BlockBytes, bytes.Length)..Math.Min((block + 1) * BlockBytes, bytes.Length);
     }
 
     internal bool IsFull() => Happens(disk.Faults.NoSpace, "disk: it is full");

@@ -30,7 +30,7 @@ internal sealed record DiskFaults
     /// <summary>A disk that only crashes tear.</summary>
     internal static DiskFaults None { get; } = new();
 
-    /// <summary>A read fails (EIO), once.</summary>
+    /// <summary>A read fails (EIO), once: the chance that one does when every file is read.</summary>
     internal double ReadError { get; init; }
 
     /// <summary>A write fails (EIO).</summary>

@@ -1,3 +1,5 @@
+using Engine.Core;
+
 namespace Engine.Simulation.Storage.Disk;
 
 /// <summary>A disk with a file system on it, in virtual time: calls take time, may fail, and a crash leaves of what was
@@ -47,6 +49,9 @@ internal sealed class SimDisk
 
     /// <summary>Asked before a call is made, with its kind and path: an error to fail it with, or null.</summary>
     internal Func<DiskCallKind, string, IOException?>? Fault { get; set; }
+
+    /// <summary>Asked at each read, with the count of bytes that are there: which of them cannot be read, or null.</summary>
+    internal Func<int, Range?>? Unreadable { get; set; }
 
     /// <summary>Identifies the run of the machine: another one after a crash.</summary>
     internal long Boot { get; private set; } = 1;
@@ -122,8 +127,18 @@ internal sealed class SimDisk
 
     internal int Read(SimFile file, string path, Span<byte> target, long offset)
     {
-        _dice?.BeforeRead(path);
-        return file.Cached.Read((int)offset, target);
+        int count = file.Cached.Read((int)offset, target);
+        if ((Unreadable?.Invoke(count) ?? _dice?.Unreadable(target[..count])) is { } block)
+        {
+            FailedReads++;
+            target[block].Clear();
+            if (!Planted.Is(PlantedBug.FailedReadAsZeros))
+            {
+                throw new IOException($"Input/output error: reading '{path}'", InputOutputCode);
+            }
+        }
+
+        return count;
     }
 
     internal void Sync(SimFile file, string path) => Do(new DiskCall(DiskCallKind.Sync, path, FileId: file.Id));
