@@ -35,7 +35,10 @@ internal enum Faults
 
     /// <summary>The Redis of the journal is lost for good, and a replica that lags takes over.</summary>
     FailOver = 1 << 22,
-    All = (1 << 23) - 1,
+
+    /// <summary>The engine's process stands still, for longer than leases last, and nobody takes over.</summary>
+    StandStill = 1 << 23,
+    All = (1 << 24) - 1,
 }
 
 /// <summary>What keeps the journal in a simulation.</summary>

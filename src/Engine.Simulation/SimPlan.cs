@@ -92,6 +92,7 @@ internal sealed record SimPlan
         bool fails = preset is not (Preset.Calm or Preset.Flood);
         faults |= more.Chance(0.25) && fails ? Faults.LyingDisk : Faults.None;
         faults |= more.Chance(0.25) && fails ? Faults.FailOver : Faults.None;
+        faults |= RandomStream.Named(seed, "swarm.standstill").Chance(0.3) && fails ? Faults.StandStill : Faults.None;
 
         return new SimPlan
         {

@@ -66,10 +66,11 @@ internal sealed class SimRun
         var net = new Net(_world, plan);
         _clients = new Clients(_world, _engine, plan, net);
         _chaos = new Chaos(_world, _engine, plan);
+        var homes = _world.Stream("workers.home");
         for (int i = 0; i < plan.Workers; i++)
         {
             string[] types = plan.WorkersServeAll || i == 0 ? SimNames.Types : [SimNames.Types[i % 3]];
-            _workers.Add(new Worker(_world, _engine, plan, net, _world.Stream($"worker{i}"), types));
+            _workers.Add(new Worker(_world, _engine, plan, net, _world.Stream($"worker{i}"), types, homes.Chance(0.5)));
         }
 
         _engine.Refused = () => sometimes.Saw(
@@ -380,7 +381,6 @@ internal sealed class SimRun
             }
         }
     }
-
 
     /// <summary>How long what is left may take at most: days of allowances, time-outs, and every run one after the
     /// other.</summary>

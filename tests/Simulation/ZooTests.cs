@@ -74,6 +74,7 @@ public sealed class ZooTests(ITestOutputHelper output)
         PlantedBug.ErrorNotJournaled => "D4",
         PlantedBug.SnapshotOfWhatIsNotDurable => "D3",
         PlantedBug.FailedReadAsZeros => "D1",
+        PlantedBug.StallNotNoticed => "F7",
         PlantedBug.LogCutTooFar => "D6",
         PlantedBug.OrderingNotAdopted => "O1",
         _ => null,
@@ -92,7 +93,8 @@ public sealed class ZooTests(ITestOutputHelper output)
         PlantedBug.ClockGoesBack => Preset.ClockHell,
         PlantedBug.DoubleCountAtMidnight or PlantedBug.ReleasedADayEarly or PlantedBug.AllowanceKeptOnCancel =>
             Preset.Midnight,
-        PlantedBug.StaleCompletionAccepted or PlantedBug.LeaseNotRenewed or PlantedBug.ExpiredLeaseIgnored =>
+        PlantedBug.StaleCompletionAccepted or PlantedBug.LeaseNotRenewed or PlantedBug.ExpiredLeaseIgnored
+            or PlantedBug.StallNotNoticed =>
             Preset.ZombieHell,
         PlantedBug.LostWakeUp or PlantedBug.HeadOfLineBlock => Preset.Flood,
         _ => Preset.Calm,

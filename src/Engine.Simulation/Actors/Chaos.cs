@@ -8,6 +8,7 @@ internal sealed class Chaos(World world, SimEngine engine, SimPlan plan)
     private readonly RandomStream _crash = world.Stream("chaos.crash");
     private readonly RandomStream _clock = world.Stream("chaos.clock");
     private readonly RandomStream _settings = world.Stream("chaos.settings");
+    private readonly RandomStream _pauses = world.Stream("chaos.standstill");
 
     private bool _isOver;
 
@@ -19,6 +20,7 @@ internal sealed class Chaos(World world, SimEngine engine, SimPlan plan)
         Every(_crash, plan.Has(Faults.Kill) && plan.Has(Faults.PortCrash), 2, CrashSoonAfterStart);
         Every(_crash, plan.Has(Faults.TakeOver), 1.5, TakeOver);
         Every(_crash, plan.Has(Faults.Stop), 2, () => engine.StopGracefully(TimeSpan.FromSeconds(10)));
+        Every(_pauses, plan.Has(Faults.StandStill), 1.5, StandStill);
         Every(_clock, plan.Has(Faults.ClockStep), 0.7, StepClock);
         Every(_clock, plan.Has(Faults.ClockRate), 0.7, ChangeRate);
         Every(_clock, plan.Has(Faults.Midnight), 1.2, GoToMidnight);
@@ -31,6 +33,7 @@ internal sealed class Chaos(World world, SimEngine engine, SimPlan plan)
         _isOver = true;
         engine.MayLosePower = false;
         engine.PortCrashChance = 0;
+        engine.GoOn();
         world.Clock.WallRate = 1;
     }
 
@@ -76,6 +79,15 @@ internal sealed class Chaos(World world, SimEngine engine, SimPlan plan)
 
     private void TakeOver() => engine.TakeOver(_crash.Between(
         TimeSpan.Zero, _crash.Chance(0.5) ? TimeSpan.FromMilliseconds(200) : engine.Options.LeaseDuration * 3));
+
+    /// <summary>As a process does that was stopped by a signal, or whose machine has no time for it: for a moment, for
+    /// some leases, or for a quarter of an hour.</summary>
+    private void StandStill() => engine.StandStill(_pauses.Between(TimeSpan.Zero, _pauses.Below(4) switch
+    {
+        0 => TimeSpan.FromMilliseconds(200),
+        1 => TimeSpan.FromMinutes(15),
+        _ => engine.Options.LeaseDuration * 3,
+    }));
 
     private void StepClock()
     {

@@ -3,7 +3,15 @@ using Engine.Simulation.Driver;
 namespace Engine.Simulation.Actors;
 
 /// <summary>One who claims runs and works on them: honestly, slowly, not at all, or with lies.</summary>
-internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net net, RandomStream dice, string[] types)
+/// <param name="world">Its world.</param>
+/// <param name="engine">Who has work.</param>
+/// <param name="plan">What may go wrong.</param>
+/// <param name="net">The way to the engine.</param>
+/// <param name="dice">Its own.</param>
+/// <param name="types">What it works on.</param>
+/// <param name="isInProcess">Whether it works in the engine's own process, and stands still with it.</param>
+internal sealed class Worker(
+    World world, SimEngine engine, SimPlan plan, Net net, RandomStream dice, string[] types, bool isInProcess)
 {
     private const int MaxRuns = 3;
 
@@ -28,7 +36,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
 
         _isClaiming = true;
         int room = MaxRuns - _active;
-        _net.Send(() =>
+        Send(() =>
         {
             if (!_engine.IsUp)
             {
@@ -37,7 +45,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
             }
 
             bool waits = IsHonest || _dice.Chance(0.9);
-            _engine.Claim(types, room, waits, runs => _net.Send(() =>
+            _engine.Claim(types, room, waits, runs => Send(() =>
             {
                 _isClaiming = false;
                 foreach (var run in runs ?? [])
@@ -52,7 +60,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
                 else
                 {
                     // Nothing to do, or the connection was lost: both are tried again.
-                    _world.In(_dice.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10)), Claim);
+                    In(_dice.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10)), Claim);
                 }
             }));
         });
@@ -84,6 +92,11 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
         Claim();
     }
 
+    private void Send(Action what) => In(_net.Delay(), what);
+
+    private void In(TimeSpan delay, Action what) =>
+        _world.In(delay, isInProcess ? () => _engine.InProcess(what) : what);
+
     private enum Manner
     {
         Honest,
@@ -95,7 +108,6 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
     /// <summary>The work on one run.</summary>
     private sealed class Work(Worker owner, ClaimedRun run, Manner how, TimeSpan length)
     {
-        private readonly World _world = owner._world;
         private readonly RandomStream _dice = owner._dice;
         private readonly SimEngine _engine = owner._engine;
         private bool _isOver;
@@ -108,14 +120,14 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
             if (how == Manner.Crashing)
             {
                 // Whoever starts it again knows nothing of the run.
-                _world.In(_dice.Between(TimeSpan.Zero, length), Over);
+                owner.In(_dice.Between(TimeSpan.Zero, length), Over);
                 return;
             }
 
             if (how == Manner.Zombie)
             {
                 var pause = new TimeSpan((long)(Lease.Ticks * _dice.Fraction() * 4));
-                _world.In(pause, () => Say(Outcome(), _ => Over()));
+                owner.In(pause, () => Say(Outcome(), _ => Over()));
                 return;
             }
 
@@ -131,11 +143,11 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
             }
         }
 
-        private void Beat() => _world.In(Lease / 3, () =>
+        private void Beat() => owner.In(Lease / 3, () =>
         {
             if (!_isOver)
             {
-                owner._net.Send(() => _engine.Heartbeat(run.Lease, (answer, known) =>
+                owner.Send(() => _engine.Heartbeat(run.Lease, (answer, known) =>
                 {
                     if (known && answer == LeaseAnswer.CancelRequested)
                     {
@@ -158,7 +170,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
                 return;
             }
 
-            _world.In(length / (left + 1), () => Unless(() => _engine.BeginIteration(run.Lease, (answer, known) =>
+            owner.In(length / (left + 1), () => Unless(() => _engine.BeginIteration(run.Lease, (answer, known) =>
             {
                 if (!known || answer is IterationAnswer.LeaseLost)
                 {
@@ -187,7 +199,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
         {
             if (run.Type == SimNames.Staged && _stage < 2)
             {
-                _world.In(length / 3, () => Unless(() => _engine.MoveToStage(run.Lease, SimNames.Stages[_stage + 1],
+                owner.In(length / 3, () => Unless(() => _engine.MoveToStage(run.Lease, SimNames.Stages[_stage + 1],
                     (answer, known) =>
                 {
                     _stage++;
@@ -209,10 +221,10 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
 
             if (_dice.Chance(0.1))
             {
-                owner._net.Send(() => _engine.Report(run.Lease, _dice.Below(101), static (_, _) => { }));
+                owner.Send(() => _engine.Report(run.Lease, _dice.Below(101), static (_, _) => { }));
             }
 
-            _world.In(length / (run.Type == SimNames.Staged ? 3 : 1), () => Unless(() =>
+            owner.In(length / (run.Type == SimNames.Staged ? 3 : 1), () => Unless(() =>
             {
                 if (how == Manner.Lying)
                 {
@@ -247,7 +259,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
                 run.Lease with { Run = run.Lease.Run + 1 },
                 run.Lease with { Run = run.Lease.Run - 1 },
             };
-            owner._net.Send(() => _engine.EndRun(lies[_dice.Below(lies.Length)], new RunOutcome.Completed(), (answer,
+            owner.Send(() => _engine.EndRun(lies[_dice.Below(lies.Length)], new RunOutcome.Completed(), (answer,
                 known) =>
             {
                 if (known && answer == LeaseAnswer.LeaseLost)
@@ -279,7 +291,7 @@ internal sealed class Worker(World world, SimEngine engine, SimPlan plan, Net ne
             };
         }
 
-        private void Say(RunOutcome outcome, Action<LeaseAnswer?> then) => owner._net.Send(() =>
+        private void Say(RunOutcome outcome, Action<LeaseAnswer?> then) => owner.Send(() =>
             _engine.EndRun(run.Lease, outcome, (answer, known) => then(known ? answer : null)));
 
         private void Unless(Action what)

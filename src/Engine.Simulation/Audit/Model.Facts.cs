@@ -68,7 +68,7 @@ internal sealed partial class Model
                 break;
             case EventKind.RunStarted:
                 (job.Runs, job.Epoch, job.Stage, job.RunEvent) = (e.Run, e.Epoch, e.Stage, number);
-                job.LeaseEndsMs = long.MaxValue;
+                (job.LeaseEndsMs, job.KeptUntilMs) = (long.MaxValue, 0);
                 MoveTo(job, JobState.Running);
                 break;
             case EventKind.StageEntered:

@@ -30,6 +30,9 @@ internal sealed class ModelJob
 
     /// <summary>The monotonic time at which its lease ends; unknown until its worker was told.</summary>
     internal long LeaseEndsMs;
+
+    /// <summary>The monotonic time before which its worker is not given up, as it could not be heard.</summary>
+    internal long KeptUntilMs;
     internal int Used;
     internal int Granted;
     internal int LastGrant;

@@ -171,15 +171,6 @@ internal sealed partial class Witness
         }
     }
 
-    /// <summary>A heartbeat was accepted, or a run was handed out: its lease begins anew.</summary>
-    internal void Renewed(in RunLease lease)
-    {
-        if (!IsSuperseded && HolderOf(lease) is { } job)
-        {
-            job.LeaseEndsMs = MonotonicMs + (long)Model.Options.LeaseDuration.TotalMilliseconds;
-        }
-    }
-
     /// <summary>An answer leaves the engine: everything it shows is durable (D3), nothing is said after a doubt (D5),
     /// and
     /// nobody who was superseded tells of anything new (D7).</summary>

@@ -179,6 +179,8 @@ internal sealed partial class Witness
             // Nobody ended it: its worker must be gone, or its process.
             Require(job.Epoch < _epoch || job.LeaseEndsMs <= MonotonicMs, "L4", job,
                 $"it lost its worker at {MonotonicMs} ms, with a lease until {job.LeaseEndsMs}");
+            Require(job.Epoch < _epoch || job.KeptUntilMs <= MonotonicMs, "F7", job,
+                $"it lost its worker at {MonotonicMs} ms, who could not be heard and had until {job.KeptUntilMs}");
             Saw(job.Epoch < _epoch ? Corner.RunsFoundLostAtStart : Corner.LeaseExpired);
         }
 

@@ -217,27 +217,6 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
         }
     }
 
-    /// <summary>A lease that has ended is noticed as soon as the loop has time, and after a stall at most a lease later
-    /// (V3, F7).</summary>
-    private void CheckLeases()
-    {
-        long now = MonotonicMs;
-        long graceEnds = NothingExpiresBefore?.Invoke() ?? long.MinValue;
-        if (graceEnds - now > (long)Model.Options.LeaseDuration.TotalMilliseconds)
-        {
-            Fail("V3", $"Nothing expires before {graceEnds} ms; it is {now} ms, and that is more than a lease.");
-        }
-
-        foreach (var job in Model.Running)
-        {
-            if (job.Epoch == _epoch && job.LeaseEndsMs <= now && graceEnds <= now)
-            {
-                Fail("V3",
-                    $"The lease of {job.Id} ended at {job.LeaseEndsMs} ms; it is {now} ms, and its run is open.");
-            }
-        }
-    }
-
     /// <summary>Of what has ended nothing is kept that is too old, too much, or too large (F26).</summary>
     private void CheckKept()
     {

@@ -28,6 +28,8 @@ internal sealed class Life : IDisposable
     private LoopContext _context = null!;
     private Snapshots? _snapshots;
     private bool _isPumpPlanned;
+    private TimeSpan? _pausedAt;
+    private TimeSpan _stoodStill;
     private long _wakeVersion;
     private int _idleWakes;
 
@@ -63,7 +65,11 @@ internal sealed class Life : IDisposable
     internal bool IsDead { get; private set; }
 
     /// <summary>The process stands still, as one does that was stopped by a signal.</summary>
-    internal bool IsPaused { get; set; }
+    internal bool IsPaused => _pausedAt is not null;
+
+    /// <summary>For how long it has stood still in all.</summary>
+    internal TimeSpan StoodStill =>
+        _stoodStill + (_pausedAt is { } since ? _engine.World.Elapsed - since : TimeSpan.Zero);
 
     /// <summary>The loop takes calls.</summary>
     internal bool IsUp { get; private set; }
@@ -205,9 +211,14 @@ internal sealed class Life : IDisposable
         _claims.Drop();
     }
 
+    internal void Pause() => _pausedAt = _engine.World.Elapsed;
+
     internal void Resume()
     {
-        IsPaused = false;
+        var since = _pausedAt!.Value;
+        _stoodStill = StoodStill;
+        _pausedAt = null;
+        Witness.StoodStill(since);
         _isPumpPlanned = false;
         PlanPump(TimeSpan.Zero);
     }

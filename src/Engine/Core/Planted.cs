@@ -66,6 +66,7 @@ internal enum PlantedBug
     RaisedLimitWakesNobody,
     LeaseNotRenewed,
     ExpiredLeaseIgnored,
+    StallNotNoticed,
     LostRunLosesItsPlace,
     TerminalChangedTwice,
     PositionOffByOne,

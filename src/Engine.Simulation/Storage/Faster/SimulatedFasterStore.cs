@@ -66,6 +66,12 @@ internal sealed class SimulatedFasterStore : ISimStorage
     }
 
     /// <inheritdoc/>
+    public void Pause(IJournal journal) => ((SimulatedJournal)journal).Process.Pause();
+
+    /// <inheritdoc/>
+    public void Resume(IJournal journal) => ((SimulatedJournal)journal).Process.Resume();
+
+    /// <inheritdoc/>
     public StoreDoubts Doubts => Disk.Doubts;
 
     /// <inheritdoc/>

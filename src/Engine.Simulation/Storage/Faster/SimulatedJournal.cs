@@ -11,6 +11,9 @@ internal sealed class SimulatedJournal(IJournal journal, SimulatedProcess proces
 {
     private Task _turn = Task.CompletedTask;
 
+    /// <summary>Whose it is.</summary>
+    internal SimulatedProcess Process => process;
+
     /// <inheritdoc/>
     public Durability Durability => journal.Durability;
 
