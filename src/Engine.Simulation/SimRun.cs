@@ -305,6 +305,7 @@ internal sealed class SimRun
         Go(soon, () => _engine.IsUp);
         if (_engine.IsUp)
         {
+            _engine.MustStart = true;
             _chaos.CatchUp(_engine.Life!.Witness.Model.NowMs);
         }
 
@@ -344,6 +345,14 @@ internal sealed class SimRun
             if (_engine.Wakes - wakes > 20 + kept)
             {
                 _inquest.Fail("V6", $"An idle engine woke up {_engine.Wakes - wakes} times in an hour.");
+            }
+
+            // Nor does it sleep on when there is something to forget: by the wall clock, as the engine's own stands still.
+            var latest = _world.Clock.GetUtcNow() - _plan.Options.RetentionTime - TimeSpan.FromSeconds(10);
+            if (_engine.Life.Witness.Model.Ended.First is { Value: var oldest }
+                && oldest.FinishedMs < latest.ToUnixTimeMilliseconds())
+            {
+                _inquest.Fail("F26", $"{oldest.Id} ended at {oldest.FinishedMs}, and an idle engine keeps it still.");
             }
         }
 

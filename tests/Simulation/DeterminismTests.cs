@@ -66,11 +66,20 @@ public sealed class DeterminismTests
         using var process = Process.Start(new ProcessStartInfo(
             "dotnet", [program, .. arguments[Array.IndexOf(arguments, "simulate")..]])
         { RedirectStandardOutput = true })!;
-        var reading = process.StandardOutput.ReadToEndAsync();
+        SimResult here;
+        string there;
+        try
+        {
+            var reading = process.StandardOutput.ReadToEndAsync();
+            here = SimRun.Run(order.ToPlan());
+            there = await reading.WaitAsync(TimeSpan.FromMinutes(2));
+        }
+        finally
+        {
+            // Ended by itself, or never would.
+            process.Kill(entireProcessTree: true);
+        }
 
-        var here = SimRun.Run(order.ToPlan());
-
-        string there = await reading;
         Assert.Null(here.Finding);
         Assert.Contains(
             $"{here.Steps} steps, {here.Events} events, {here.Lives} lives, {here.StaleRefused} stale words refused, "

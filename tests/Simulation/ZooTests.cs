@@ -86,9 +86,9 @@ public sealed class ZooTests(ITestOutputHelper output)
         PlantedBug.AckBeforeSync or PlantedBug.FailedSyncAcknowledged or PlantedBug.TruncationOneFrameTooFar
             or PlantedBug.ReplaySkipsLastFrame or PlantedBug.RetryInSecondFrame or PlantedBug.CancelRequestNotJournaled
             or PlantedBug.KeyForgottenAtRestart or PlantedBug.SnapshotCopiesLate or PlantedBug.LogCutTooFar
-            or PlantedBug.FailedReadAsZeros
+            or PlantedBug.SnapshotMissesTable or PlantedBug.FailedReadAsZeros
             or PlantedBug.ErrorNotJournaled or PlantedBug.CapCountWrongAfterRestart => Preset.DiskHell,
-        PlantedBug.SnapshotMissesTable or PlantedBug.SnapshotOfWhatIsNotDurable => Preset.Mixed,
+        PlantedBug.SnapshotOfWhatIsNotDurable => Preset.Mixed,
         PlantedBug.EpochNotChecked => Preset.RedisHell,
         PlantedBug.ClockGoesBack => Preset.ClockHell,
         PlantedBug.DoubleCountAtMidnight or PlantedBug.ReleasedADayEarly or PlantedBug.AllowanceKeptOnCancel =>

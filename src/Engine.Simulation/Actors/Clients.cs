@@ -6,6 +6,7 @@ namespace Engine.Simulation.Actors;
 internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net net)
 {
     private const int MaxRemembered = 400;
+    private const string NoSuchResource = "no such resource";
 
     private readonly RandomStream _dice = world.Stream("workload");
     private readonly List<(JobId Id, string User)> _jobs = [];
@@ -119,6 +120,10 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
             {
                 Remember(result.JobId, request.UserId);
             }
+            else if (known && result.Refusal!.Reason == RefusalReason.Invalid && !IsSpoiled(request))
+            {
+                engine.Inquest.Fail("F23", $"A request with nothing wrong in it was refused: {result.Refusal.Message}");
+            }
         }));
     }
 
@@ -127,9 +132,13 @@ internal sealed class Clients(World world, SimEngine engine, SimPlan plan, Net n
         0 => request with { UserId = _dice.Pick(SimNames.Hostile) },
         1 => request with { ProjectId = _dice.Pick(SimNames.Hostile) },
         2 => request with { Type = _dice.Pick("no such type", "", "PLAIN") },
-        3 => request with { Resources = ["no such resource"] },
+        3 => request with { Resources = [NoSuchResource] },
         _ => _jobs.Count > 0 ? request with { Id = _jobs[_dice.Below(_jobs.Count)].Id } : request,
     };
+
+    private static bool IsSpoiled(JobRequest request) => SimNames.Hostile.Contains(request.UserId)
+        || SimNames.Hostile.Contains(request.ProjectId) || request.Type.Length == 0
+        || request.Resources.Contains(NoSuchResource);
 
     /// <summary>Once, or again and again, in any order, as one does who got no answer.</summary>
     private void Repeat(Action send)

@@ -145,8 +145,22 @@ internal sealed partial class Witness
     /// left for it.</summary>
     internal void CheckHandedOut(ClaimedRun run)
     {
-        if (IsSuperseded || HolderOf(run.Lease) is not { } job)
+        if (IsSuperseded)
         {
+            return;
+        }
+
+        if (HolderOf(run.Lease) is not { } job)
+        {
+            // It may be over by now, but it was begun.
+            bool isOver = Model.Find(run.Lease.JobId) is { } known
+                ? known.Runs >= run.Lease.Run
+                : Model.Purged.Contains(run.Lease.JobId);
+            if (!isOver)
+            {
+                Fail("L3", $"{run.Lease} was handed out, and no fact began it.");
+            }
+
             return;
         }
 

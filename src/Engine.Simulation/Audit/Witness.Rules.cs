@@ -188,6 +188,8 @@ internal sealed partial class Witness
         {
             Require(e.State == JobState.Cancelled, "L7", job,
                 $"its cancellation was acknowledged, and it ends {e.State}");
+            Require(e.End == RunEnd.Stopped && e.Payload.IsEmpty && (e.Error, e.DebugId) == (null, null), "D8", job,
+                $"it ends cancelled, and {e.End}, {e.Payload.Length} bytes and '{e.Error}' were recorded");
             if (Call is null)
             {
                 Saw(Corner.CancelRequestedThenLost);
@@ -200,8 +202,11 @@ internal sealed partial class Witness
         Require(e.End == EndOf(outcome), "L1", job, $"its run ended {e.End}, and its worker said {outcome}");
         Require(e.Payload.Span.SequenceEqual(LeftBy(outcome).Span), "D8", job,
             $"its worker left {LeftBy(outcome).Length} bytes, {e.Payload.Length} others were recorded");
+        var failed = outcome as RunOutcome.Failed;
+        Require(e.End == RunEnd.Lost || (e.Error, e.DebugId) == (failed?.Error, failed?.DebugId), "D8", job,
+            $"its worker said {outcome}, and '{e.Error}' ({e.DebugId}) was recorded");
         var type = Model.TypeOf(job.Type);
-        bool isRetried = outcome is RunOutcome.Failed { Retryable: true } && job.Retries < (type?.MaxRetries ?? 0);
+        bool isRetried = failed is { Retryable: true } && job.Retries < (type?.MaxRetries ?? 0);
         switch (e.End)
         {
             case RunEnd.Completed:
@@ -218,8 +223,6 @@ internal sealed partial class Witness
             case RunEnd.Failed:
                 Require(e.State == JobState.Failed, "L1", job, $"failed, and {e.State}");
                 Require(!isRetried, "L8", job, $"given up after {job.Retries} of {type?.MaxRetries} retries");
-                Require(outcome is RunOutcome.Failed failed && (e.Error, e.DebugId) == (failed.Error, failed.DebugId),
-                    "D8", job, $"its worker said {outcome}, and '{e.Error}' ({e.DebugId}) was recorded");
                 break;
             case RunEnd.Suspended:
                 Require(e.State == JobState.AwaitingConfirmation && job.Used >= job.Granted, "A8", job,

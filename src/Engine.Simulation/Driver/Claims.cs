@@ -69,8 +69,8 @@ internal sealed class Claims(Life life, SimEngine engine)
             long unknown = witness.IsSuperseded ? long.MaxValue : 0;
             long seen = witness.Model.Find(run.Lease.JobId) is { } job && job.Holds(run.Lease) ? job.RunEvent : unknown;
             witness.CheckPublished(seen, 1, life.HasFailed);
-            witness.Renewed(run.Lease);
             witness.CheckHandedOut(run);
+            witness.Renewed(run.Lease);
             if (!witness.IsSuperseded)
             {
                 engine.Inquest.Ledger.Claimed(run.Lease);

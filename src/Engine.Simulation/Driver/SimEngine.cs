@@ -42,6 +42,15 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
         set;
     }
 
+    /// <summary>The storage may have changed what it was given.</summary>
+    internal bool MayLie => (storage.Doubts & StoreDoubts.MayRefuse) != 0;
+
+    /// <inheritdoc cref="ISimStorage.FailedReads"/>
+    internal int FailedReads => storage.FailedReads;
+
+    /// <summary>Nothing fails any more: every start must succeed.</summary>
+    internal bool MustStart { get; set; }
+
     /// <summary>How long it takes until a dead engine is started again, at most.</summary>
     internal TimeSpan Downtime { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -379,7 +388,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
         }
         catch (JournalDamagedException exception) when (!life.IsDead && storage.FailedReads == _failedReads)
         {
-            if ((storage.Doubts & StoreDoubts.MayRefuse) != 0)
+            if (MayLie)
             {
                 Refused?.Invoke();
                 Inquest.EndEarly();
@@ -395,7 +404,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
             }
 
             // A disk in trouble may refuse, but not for ever, and not without trouble.
-            if (++_failedStarts > (MayRefuse ? 20 : 0) || exception is not IOException)
+            if (++_failedStarts > (MayRefuse && !MustStart ? 20 : 0) || exception is not IOException)
             {
                 Inquest.Fail("V5", $"The engine does not start any more: {exception.Message}");
             }

@@ -21,12 +21,12 @@ internal sealed class Snapshots : IDisposable
     private TaskCompletionSource<StateImage>? _imageWanted;
     private int _images;
 
-    /// <param name="life">The _life.</param>
-    /// <param name="engine">The engine.</param>
-    /// <param name="journal">The storage port of the _life.</param>
-    /// <param name="ownership">The life's.</param>
+    /// <param name="life">Whose snapshots they are.</param>
+    /// <param name="engine">The engine over all its lives.</param>
+    /// <param name="journal">The storage port of the life.</param>
+    /// <param name="ownership">What the life was told when the journal became its own.</param>
     /// <param name="found">What the life found when it began.</param>
-    /// <param name="metrics">The life's.</param>
+    /// <param name="metrics">Told of each snapshot.</param>
     internal Snapshots(
         Life life,
         SimEngine engine,
@@ -73,6 +73,7 @@ internal sealed class Snapshots : IDisposable
         }
 
         _isTaking = true;
+        int failedReads = _engine.FailedReads;
         try
         {
             var taken = _snapshotter.TakeAsync(CancellationToken.None).AsTask();
@@ -91,8 +92,12 @@ internal sealed class Snapshots : IDisposable
         catch (Exception exception) when (
             exception is IOException or ArgumentException or Core.InvariantViolationException)
         {
-            // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile.
-            bool isExcused = exception is IOException && (_engine.MayRefuse || _life.Witness.IsSuperseded);
+            // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile. But
+            // what is found damaged, by a disk that neither lied nor failed to read, is the engine's own doing.
+            bool isTrouble = exception is JournalDamagedException
+                ? _engine.MayLie || _engine.FailedReads > failedReads
+                : exception is IOException && _engine.MayRefuse;
+            bool isExcused = isTrouble || (exception is IOException && _life.Witness.IsSuperseded);
             if (!isExcused && !_life.IsDead)
             {
                 _engine.Inquest.Fail("D4", $"A snapshot of a sound journal failed: {exception.Message}");
