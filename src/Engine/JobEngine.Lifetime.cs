@@ -171,7 +171,7 @@ public sealed partial class JobEngine
 
     private void Forgotten(List<JobId> ids)
     {
-        ids.ForEach(id => Forget?.Invoke(id));
+        Forget?.Invoke(ids);
         ids.Clear();
     }
 

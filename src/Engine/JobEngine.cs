@@ -90,8 +90,9 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     /// <summary>Told of runs that should stop; set by the worker pool before the start.</summary>
     internal Action<RunLease>? StopRun { get; set; }
 
-    /// <summary>Told of jobs that are forgotten; set by the host of the run logs before the start.</summary>
-    internal Action<JobId>? Forget { get; set; }
+    /// <summary>Told of jobs that are forgotten, in a list that is valid for the call; set by the host of the run logs
+    /// before the start.</summary>
+    internal Action<List<JobId>>? Forget { get; set; }
 
     /// <summary>The settings in force.</summary>
     internal JobEngineOptions Options => _options;

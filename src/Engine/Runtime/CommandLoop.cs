@@ -66,8 +66,9 @@ internal sealed class CommandLoop
     /// <summary>Called on the loop for runs whose workers should stop, once that is durable.</summary>
     internal Action<RunLease>? StopRun { get; set; }
 
-    /// <summary>Called on the loop for jobs that are forgotten, once that is durable.</summary>
-    internal Action<JobId>? Forget { get; set; }
+    /// <summary>Called on the loop with jobs that are forgotten, once that is durable; the list is valid for that
+    /// call.</summary>
+    internal Action<List<JobId>>? Forget { get; set; }
 
     /// <summary>Told of every frame that is durable.</summary>
     internal JournalProgress? Progress { get; init; }
@@ -375,9 +376,9 @@ internal sealed class CommandLoop
             StopRun?.Invoke(lease);
         }
 
-        foreach (var id in batch.Forgotten)
+        if (batch.Forgotten.Count > 0)
         {
-            Forget?.Invoke(id);
+            Forget?.Invoke(batch.Forgotten);
         }
     }
 

@@ -11,6 +11,9 @@ internal sealed class ImageOperation : Operation<ImageTaker>
     internal const int UsuallyCopiedPerStep = 512;
 
     private ImageTaker? _taker;
+    private ImageTaker? _answer;
+
+    protected override ref ImageTaker? Answer => ref _answer;
 
     /// <summary>How many jobs and users one step copies, while others wait.</summary>
     internal int CopiedPerStep { get; init; } = UsuallyCopiedPerStep;

@@ -8,7 +8,7 @@ namespace Engine.Runtime;
 /// <summary>Deletes the logs of jobs that are forgotten, off the loop's thread, in order.</summary>
 internal sealed class LogRetention
 {
-    private readonly Channel<JobId> _forgotten = Channel.CreateUnbounded<JobId>(
+    private readonly Channel<JobId[]> _forgotten = Channel.CreateUnbounded<JobId[]>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
 
     private readonly IRunLogStore _logs;
@@ -23,20 +23,23 @@ internal sealed class LogRetention
     }
 
     /// <summary>Called by the loop only.</summary>
-    internal void Forget(JobId jobId) => _forgotten.Writer.TryWrite(jobId);
+    internal void Forget(List<JobId> jobIds) => _forgotten.Writer.TryWrite([.. jobIds]);
 
     private async Task DeleteAllAsync()
     {
-        await foreach (var jobId in _forgotten.Reader.ReadAllAsync().ConfigureAwait(false))
+        await foreach (var jobIds in _forgotten.Reader.ReadAllAsync().ConfigureAwait(false))
         {
-            try
+            foreach (var jobId in jobIds)
             {
-                await _logs.DeleteAsync(jobId).ConfigureAwait(false);
-            }
-            catch (Exception exception)
-            {
-                // Whatever one deletion throws, the other jobs' logs are to go as well.
-                _logger.LogsNotDeleted(exception, jobId);
+                try
+                {
+                    await _logs.DeleteAsync(jobId).ConfigureAwait(false);
+                }
+                catch (Exception exception)
+                {
+                    // Whatever one deletion throws, the other jobs' logs are to go as well.
+                    _logger.LogsNotDeleted(exception, jobId);
+                }
             }
         }
     }

@@ -10,9 +10,9 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
 {
     // Enough for the memory of the last to arrive while the first ones are decided; more would push it out again.
     private const int MaxTaken = 16;
-    private const int OperationLines = 4;
+    private const int OperationLines = 6;
 
-    private readonly Operation?[] _taken = new Operation?[MaxTaken];
+    private readonly Taken[] _taken = new Taken[MaxTaken];
     private int _next;
     private int _count;
 
@@ -30,8 +30,8 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
             return false;
         }
 
-        operation = _taken[_next]!;
-        _taken[_next++] = null;
+        operation = _taken[_next].Operation;
+        _taken[_next++] = default;
         return true;
     }
 
@@ -51,7 +51,7 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
         {
             for (int i = 0; i < _count; i++)
             {
-                _taken[i]!.Prepare(context, step);
+                _taken[i].Operation.Prepare(context, step);
             }
         }
 
@@ -64,7 +64,11 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
         {
             // Its caller wrote it on another processor.
             Prefetch.Object(operation, OperationLines);
-            _taken[_count++] = operation;
+            _taken[_count++] = new Taken(operation);
         }
     }
+
+    // Not the bare reference: to put one of those into an array, its type is looked up in the object, which is not here
+    // yet.
+    private readonly record struct Taken(Operation Operation);
 }

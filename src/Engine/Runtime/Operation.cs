@@ -33,7 +33,8 @@ internal abstract class Operation<TResult> : Operation, IValueTaskSource<TResult
     // Asynchronously, or the caller's continuation would run on the loop and stall every tenant.
     private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
 
-    protected TResult? Answer { get; set; }
+    /// <summary>Where the answer is put: last in memory, as the loop reads what is asked and only writes here.</summary>
+    protected abstract ref TResult? Answer { get; }
 
     /// <summary>What the caller awaits, exactly once.</summary>
     internal ValueTask<TResult> Task => new(this, _source.Version);
@@ -73,6 +74,10 @@ internal abstract class Operation<TResult> : Operation, IValueTaskSource<TResult
 /// <summary>An operation that only looks: it answers with what <paramref name="decide"/> returns.</summary>
 internal sealed class FuncOperation<TResult>(Func<LoopContext, TResult> decide) : Operation<TResult>
 {
+    private TResult? _answer;
+
+    protected override ref TResult? Answer => ref _answer;
+
     internal override bool Execute(LoopContext loop)
     {
         Answer = decide(loop);

@@ -14,6 +14,9 @@ internal sealed class SubmitOperation : Operation<SubmitResult>
 
     private LaneNames _names;
     private SubmitHint _hint;
+    private SubmitResult _answer;
+
+    protected override ref SubmitResult Answer => ref _answer;
 
     /// <summary>Takes what the caller asks for. The caller's thread.</summary>
     internal void Ask(in Submission submission)
@@ -52,6 +55,9 @@ internal sealed class EndRunOperation : Operation<LeaseAnswer>
 
     internal RunLease Lease;
     internal RunOutcome? Outcome;
+    private LeaseAnswer _answer;
+
+    protected override ref LeaseAnswer Answer => ref _answer;
 
     internal override void Prepare(LoopContext loop, int step) => Finishing.Prepare(Lease, step);
 
@@ -74,6 +80,9 @@ internal sealed class ClaimOperation(string[] types, int maxRuns, bool waits) : 
     private readonly List<ClaimedRun> _runs = [];
     private EngineCore? _core;
     private JobTypeEntry[]? _types;
+    private IReadOnlyList<ClaimedRun>? _answer;
+
+    protected override ref IReadOnlyList<ClaimedRun>? Answer => ref _answer;
 
     internal override bool Execute(LoopContext loop)
     {

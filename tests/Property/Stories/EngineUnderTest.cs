@@ -86,7 +86,7 @@ internal sealed class EngineUnderTest
         {
             Progress = progress,
             StopRun = Stopped.Add,
-            Forget = Forgotten.Add,
+            Forget = Forgotten.AddRange,
         };
     }
 

@@ -18,7 +18,7 @@ public class LogRetentionTests
 
         foreach (JobId id in ids)
         {
-            retention.Forget(id);
+            retention.Forget([id]);
         }
 
         await store.All.WaitAsync(Patience);
@@ -31,9 +31,9 @@ public class LogRetentionTests
         var store = new DeletedLogs(2, failsAt: _ => false);
         var retention = new LogRetention(store, NullLogger.Instance);
 
-        retention.Forget(JobId.New(1, 0, 1));
+        retention.Forget([JobId.New(1, 0, 1)]);
         await store.First.WaitAsync(Patience);
-        retention.Forget(JobId.New(2, 0, 2));
+        retention.Forget([JobId.New(2, 0, 2)]);
 
         await store.All.WaitAsync(Patience);
     }
@@ -45,7 +45,7 @@ public class LogRetentionTests
         var store = new DeletedLogs(1, failsAt: _ => !mayDelete.Wait(Patience));
         var retention = new LogRetention(store, NullLogger.Instance);
 
-        retention.Forget(JobId.New(1, 0, 1));
+        retention.Forget([JobId.New(1, 0, 1)]);
         mayDelete.Set();
 
         await store.All.WaitAsync(Patience);
