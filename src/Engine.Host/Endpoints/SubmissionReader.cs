@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 using Engine.Host.Authentication;
+using Engine.Host.Processes;
 using Microsoft.Net.Http.Headers;
 
 namespace Engine.Host.Endpoints;
@@ -205,7 +206,7 @@ internal static class SubmissionReader
     private static byte[] PayloadOf(JsonElement goal, JsonElement? fields)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+        using (var writer = new Utf8JsonWriter(buffer, PayloadJson.Options))
         {
             writer.WriteStartObject();
             writer.WritePropertyName("goal");

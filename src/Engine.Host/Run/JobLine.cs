@@ -211,7 +211,7 @@ internal sealed record JobLine
     private static byte[] ToJson(ProcessPayload payload)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
+        using var json = new Utf8JsonWriter(buffer, PayloadJson.Options);
         json.WriteStartObject();
         json.WriteString("program"u8, payload.Program);
         json.WriteStartArray("arguments"u8);

@@ -109,14 +109,19 @@ public sealed class HostileRequestTests(IdleServer idle) : IClassFixture<IdleSer
             $"{what}: expected {expected}, got '{answer[..Math.Min(100, answer.Length)]}'.");
     }
 
-    [Fact]
-    public async Task A_body_as_large_as_allowed_is_accepted()
+    [Theory]
+    [InlineData("g")]
+    [InlineData("<")]
+    [InlineData("я")]
+    [InlineData("漢")]
+    [InlineData("😀")]
+    public async Task A_body_as_large_as_allowed_is_accepted(string text)
     {
         await using var server = await EngineServer.StartAsync(("MaxConcurrentRuns", "0"));
 
         // The payload that is made of it stays below its own limit: the body holds it and more.
         using var content = new StringContent(
-            HostileRequests.Padded(262_144), new MediaTypeHeaderValue("application/json"));
+            HostileRequests.Padded(262_144, text), new MediaTypeHeaderValue("application/json"));
 
         using var response = await server.Client().PostAsync("/api/jobs", content);
 

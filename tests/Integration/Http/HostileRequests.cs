@@ -87,10 +87,11 @@ public static class HostileRequests
     internal static string GoodBody => Good;
 
     /// <summary>A good body of exactly this many bytes.</summary>
-    internal static string Padded(int bytes)
+    internal static string Padded(int bytes, string with = "g")
     {
         const string Start = """{"project_id":"p1","goal":" """;
-        return Start + new string('g', bytes - Encoding.UTF8.GetByteCount(Start) - 2) + "\"}";
+        var (times, rest) = Math.DivRem(bytes - Start.Length - 2, Encoding.UTF8.GetByteCount(with));
+        return Start + new string(' ', rest) + string.Concat(Enumerable.Repeat(with, times)) + "\"}";
     }
 
     private static string Nested(char open, char close, int levels) =>

@@ -142,6 +142,20 @@ public sealed class HostileFileTests : IDisposable
         Assert.Equal([1, 1, 0, 0, 0], result.Totals);
     }
 
+    [Theory]
+    [InlineData("<")]
+    [InlineData("я")]
+    [InlineData("😀")]
+    public async Task A_payload_takes_no_more_than_its_line(string text)
+    {
+        string argument = string.Concat(Enumerable.Repeat(text, 30_000 / text.Length));
+        string arguments = string.Join(',', Enumerable.Repeat($"\"{argument}\"", 3));
+        var result = await _harness.RunAsync($$"""{"user":"ada","program":"true","arguments":[{{arguments}}]}""");
+
+        Assert.Equal(0, result.Code);
+        Assert.Equal([1, 1, 0, 0, 0], result.Totals);
+    }
+
     [Fact]
     public async Task What_a_line_holds_does_not_steer_the_terminal()
     {
