@@ -13,14 +13,10 @@ internal static class Problems
         Of(StatusCodes.Status401Unauthorized, "unauthorized", "Invalid token");
 
     /// <summary>The keys that tokens are signed with cannot be had: whether this one is good, nobody can tell.</summary>
-    internal static ProblemResult AuthorityUnavailable() => new(
-        Of(
-            StatusCodes.Status503ServiceUnavailable,
-            "authority-unavailable",
-            "Tokens cannot be checked at the moment. Try again soon.").Body)
-    {
-        RetryAfterSeconds = (long)Authentication.AuthorityKeys.RetryAfter.TotalSeconds,
-    };
+    internal static ProblemResult AuthorityUnavailable() => Unavailable(
+        "authority-unavailable",
+        "Tokens cannot be checked at the moment. Try again soon.",
+        (long)Authentication.AuthorityKeys.RetryAfter.TotalSeconds);
 
     internal static ProblemResult Forbidden() =>
         Of(StatusCodes.Status403Forbidden, "forbidden", "Not allowed");
@@ -88,14 +84,8 @@ internal static class Problems
     }
 
     /// <summary>Bodies of requests fill what they may take of the memory.</summary>
-    internal static ProblemResult Overloaded() => new(
-        Of(
-            StatusCodes.Status503ServiceUnavailable,
-            "overloaded",
-            "Too much is being submitted at once. Try again soon.").Body)
-    {
-        RetryAfterSeconds = 1,
-    };
+    internal static ProblemResult Overloaded() =>
+        Unavailable("overloaded", "Too much is being submitted at once. Try again soon.", retryAfterSeconds: 1);
 
     internal static ProblemResult ScheduleFull(Refusal refusal)
     {
@@ -111,52 +101,32 @@ internal static class Problems
     }
 
     internal static ProblemResult Stopping() =>
-        new(Of(StatusCodes.Status503ServiceUnavailable, "stopping", "The engine is stopping. Try again soon.").Body)
-        {
-            RetryAfterSeconds = 5,
-        };
+        Unavailable("stopping", "The engine is stopping. Try again soon.", retryAfterSeconds: 5);
 
     /// <summary>Another host owns the journal. Nothing was accepted here.</summary>
-    internal static ProblemResult Standby(string? owner, TimeSpan? retryAfter) => new(
-        Of(
-            StatusCodes.Status503ServiceUnavailable,
-            "standby",
-            owner is null
-                ? "This host stands by for the one that serves. Ask that one, or try again."
-                : $"This host stands by. Ask {owner}, or try again.").Body with
-        {
-            Owner = owner,
-        })
-    {
-        RetryAfterSeconds = Math.Max(1, (long)Math.Ceiling(retryAfter?.TotalSeconds ?? 1)),
-    };
+    internal static ProblemResult Standby(string? owner, TimeSpan? retryAfter) => Unavailable(
+        "standby",
+        owner is null
+            ? "This host stands by for the one that serves. Ask that one, or try again."
+            : $"This host stands by. Ask {owner}, or try again.",
+        Math.Max(1, (long)Math.Ceiling(retryAfter?.TotalSeconds ?? 1)),
+        owner);
 
     /// <summary>The journal is being read. Nothing was accepted.</summary>
     internal static ProblemResult Starting() =>
-        new(Of(StatusCodes.Status503ServiceUnavailable, "starting", "The engine is starting. Try again soon.").Body)
-        {
-            RetryAfterSeconds = 1,
-        };
+        Unavailable("starting", "The engine is starting. Try again soon.", retryAfterSeconds: 1);
 
     /// <summary>The right to the journal has run out and was not renewed yet. Nothing was accepted.</summary>
-    internal static ProblemResult OwnershipInDoubt() => new(
-        Of(
-            StatusCodes.Status503ServiceUnavailable,
-            "ownership-in-doubt",
-            "This host may have been replaced by another. Nothing was done. Try again soon.").Body)
-    {
-        RetryAfterSeconds = 1,
-    };
+    internal static ProblemResult OwnershipInDoubt() => Unavailable(
+        "ownership-in-doubt",
+        "This host may have been replaced by another. Nothing was done. Try again soon.",
+        retryAfterSeconds: 1);
 
     /// <summary>The storage failed: nothing that was not acknowledged can be promised or denied (D5).</summary>
-    internal static ProblemResult EngineStopped() =>
-        new(Of(
-            StatusCodes.Status503ServiceUnavailable,
-            "engine-stopped",
-            "The engine has stopped. What was asked may have happened or not; ask again after its restart.").Body)
-        {
-            RetryAfterSeconds = 5,
-        };
+    internal static ProblemResult EngineStopped() => Unavailable(
+        "engine-stopped",
+        "The engine has stopped. What was asked may have happened or not; ask again after its restart.",
+        retryAfterSeconds: 5);
 
     internal static ProblemResult Internal(string traceId) => new(
         Of(StatusCodes.Status500InternalServerError, "internal", "Something went wrong on our side.").Body with
@@ -177,6 +147,12 @@ internal static class Problems
 
     // Rounded up: whoever comes back on time must not be early.
     private static long Minutes(TimeSpan? wait) => Math.Max(1, (long)Math.Ceiling(wait?.TotalMinutes ?? 1));
+
+    private static ProblemResult Unavailable(string type, string detail, long retryAfterSeconds, string? owner = null) =>
+        new(Of(StatusCodes.Status503ServiceUnavailable, type, detail).Body with { Owner = owner })
+        {
+            RetryAfterSeconds = retryAfterSeconds,
+        };
 
     private static ProblemResult Of(int status, string type, string detail, string? field = null) =>
         new(new ProblemBody("urn:engine:problem:" + type, ReasonPhrases.GetReasonPhrase(status), status, detail)
