@@ -101,7 +101,7 @@ internal static class RunCommand
     private static HostSettings Settings(ParseResult parsed, string file)
     {
         string directory = file == "-" ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(Path.GetFullPath(file))!;
-        var settings = RunSettings.Read(CommonOptions.ReadConfiguration(parsed), directory);
+        var settings = RunSettings.Read(CommonOptions.ReadConfiguration(parsed, reloads: false), directory);
         if (parsed.GetValue(Data) is { } data)
         {
             settings.DataDirectory = data.Length is >= 1 and <= 1_000

@@ -21,7 +21,7 @@ internal static partial class ServeCommand
 
     internal static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var configuration = CommonOptions.ReadConfiguration(parsed);
+        var configuration = CommonOptions.ReadConfiguration(parsed, reloads: true);
         var settings = SettingsReader.Read(configuration);
         DataDirectory.Make(settings);
         var app = ServeHost.Create(configuration, settings);

@@ -99,6 +99,8 @@ public sealed class HostProcessTests : IDisposable
     [InlineData("Development", "--config=missing.json", ExitCode.Configuration, "--config: there is no file")]
     [InlineData("Development", "sevre", ExitCode.Usage, "'sevre' is not understood")]
     [InlineData("Development", "--Engine:GlobalCap", ExitCode.Usage, "has no value")]
+    [InlineData("Development", "--Tiers:partner:UserSlots=4", ExitCode.Usage, "'--Tiers:partner:UserSlots=4' is not understood")]
+    [InlineData("Development", "--Enigne:GlobalCap=4", ExitCode.Usage, "written --Engine:KEY=VALUE")]
     public async Task A_start_that_cannot_be_ends_with_its_code_and_says_why(
         string environment, string argument, int code, string text)
     {
@@ -126,6 +128,43 @@ public sealed class HostProcessTests : IDisposable
         Assert.Equal(7, queue.Number("global_cap"));
         Assert.Equal(ExitCode.Success, code);
         Assert.Contains("anybody on this machine is believed", printed, StringComparison.Ordinal);
+    }
+
+    /// <summary>Under a directory that holds much, or everything: a service of the system starts in its root.</summary>
+    [Fact]
+    public async Task Settings_files_are_not_watched_by_watching_all_that_lies_beside_them()
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            Directory.CreateDirectory(Path.Combine(_directory, "others", $"{i}"));
+        }
+
+        await File.WriteAllTextAsync(
+            Path.Combine(_directory, ".engine.json"), """{"Engine":{"Journal":"Memory","GlobalCap":7}}""");
+        await using var host = HostProcess.Start(
+            "Development", _directory, "serve", Listen, "--config", ".engine.json");
+        using var client = await host.ReadyAsync();
+
+        var queue = await (await client.GetAsync("/api/queue")).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal(7, queue.Number("global_cap"));
+        Assert.InRange(WatchesOf(host.Process.Id), 0, 8);
+
+        static int WatchesOf(int process) => !OperatingSystem.IsLinux() ? 0 : Directory.GetFiles($"/proc/{process}/fdinfo")
+            .Sum(path => Lines(path).Count(line => line.StartsWith("inotify ", StringComparison.Ordinal)));
+
+        static string[] Lines(string path)
+        {
+            try
+            {
+                return File.ReadAllLines(path);
+            }
+            catch (IOException)
+            {
+                // Closed while we looked.
+                return [];
+            }
+        }
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);

@@ -57,7 +57,7 @@ public sealed class ReloadTests : IDisposable
     {
         // In the middle of somebody's work on it, say. What it said before must not be taken for deleted.
         await File.WriteAllTextAsync(_file, """{"Engine":{"GlobalCap":7}}""");
-        var configuration = HostConfiguration.Build(new FileInfo(_file), Arguments);
+        var configuration = HostConfiguration.Build(new FileInfo(_file), Arguments, reloads: true);
         using var log = new TestLog();
         await using var app = ServeHost.Create(
             configuration,
