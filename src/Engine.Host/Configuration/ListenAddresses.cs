@@ -16,7 +16,7 @@ internal static class ListenAddresses
                 .Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
             if (!Uri.TryCreate(address, UriKind.Absolute, out var uri)
                 || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
-                || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
+                || uri.PathAndQuery != "/" || uri.Fragment.Length > 0 || uri.UserInfo.Length > 0)
             {
                 return false;
             }

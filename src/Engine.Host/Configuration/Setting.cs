@@ -60,13 +60,14 @@ internal sealed record Setting(
             + $"to {max:c}", meaning,
             (settings, names, text) =>
             {
-                // A bare number would mean days, which nobody expects.
+                // Exactly so: read freely, "24:00:00" would be 24 days, and so would a bare "24".
+                var value = TimeSpan.Zero;
                 bool ok = text.Contains(':', StringComparison.Ordinal)
-                    && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value)
+                    && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out value)
                     && value >= min && value <= max;
                 if (ok)
                 {
-                    set(settings, names, TimeSpan.Parse(text, CultureInfo.InvariantCulture));
+                    set(settings, names, value);
                 }
 
                 return ok;
@@ -125,16 +126,20 @@ internal sealed record Setting(
 
     /// <summary>The names that the segments <c>*</c> stand for, or null when <paramref name="key"/> is not this
     /// one.</summary>
-    internal IReadOnlyList<string>? Match(IReadOnlyList<string> key)
+    internal IReadOnlyList<string>? Match(IReadOnlyList<string> key) =>
+        key.Count == Key.Count(static c => c == ':') + 1 ? MatchStart(key) : null;
+
+    /// <summary>As <see cref="Match"/>, but <paramref name="key"/> may end before this one does.</summary>
+    internal IReadOnlyList<string>? MatchStart(IReadOnlyList<string> key)
     {
         string[] pattern = Key.Split(':');
-        if (pattern.Length != key.Count)
+        if (pattern.Length < key.Count)
         {
             return null;
         }
 
         List<string> names = [];
-        for (int i = 0; i < pattern.Length; i++)
+        for (int i = 0; i < key.Count; i++)
         {
             switch (pattern[i])
             {

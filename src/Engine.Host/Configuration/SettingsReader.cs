@@ -4,6 +4,7 @@ namespace Engine.Host.Configuration;
 internal static class SettingsReader
 {
     private const string Prefix = "Engine:";
+    private const string NameRule = "a name must be 1 to 64 characters, none of them a control character.";
 
     /// <exception cref="SettingsException">A key is not known, a value breaks its rule, or values contradict each
     /// other.</exception>
@@ -21,6 +22,7 @@ internal static class SettingsReader
             }
         }
 
+        AddEmpty(settings, configuration, problems);
         SettingsRules.Check(settings, configuration, problems, serves);
         return problems.Count == 0 ? settings : throw new SettingsException(problems);
     }
@@ -38,6 +40,39 @@ internal static class SettingsReader
     internal static Setting? Find(string key) =>
         SettingsCatalog.All.FirstOrDefault(setting => setting.Match(key.Split(':')) is not null);
 
+    // What a file names and leaves empty has no value to be read, and counts all the same: {"Tiers": {"gold": {}}}.
+    private static void AddEmpty(HostSettings settings, IConfiguration configuration, List<string> problems)
+    {
+        foreach (var (path, _) in configuration.AsEnumerable().Where(pair => pair.Value is null
+            && pair.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+            && !configuration.GetSection(pair.Key).GetChildren().Any())
+            .OrderBy(pair => pair.Key, ConfigurationKeyComparer.Instance))
+        {
+            string key = path[Prefix.Length..];
+            string[] segments = key.Split(':');
+            if (SettingsCatalog.All.Select(setting => setting.MatchStart(segments)).FirstOrDefault(found => found is not null)
+                is not { } names)
+            {
+                problems.Add(Unknown(key, "nothing"));
+            }
+            else if (!names.All(IsName))
+            {
+                problems.Add($"{Prefix}{key}: {NameRule}");
+            }
+            else if (names is [var name] && string.Equals(segments[0], "Tiers", StringComparison.OrdinalIgnoreCase))
+            {
+                settings.ChangeTier(name, static same => same);
+            }
+            else if (names is [var type] && string.Equals(segments[0], "JobTypes", StringComparison.OrdinalIgnoreCase))
+            {
+                settings.ChangeType(type, static same => same);
+            }
+        }
+    }
+
+    private static string Unknown(string key, string found) =>
+        $"{Prefix}{key}: is not a known setting; found {found}. docs/configuration.md lists them all.";
+
     private static string? Accept(HostSettings settings, string key, string text)
     {
         string[] segments = key.Split(':');
@@ -47,15 +82,14 @@ internal static class SettingsReader
             {
                 return names.All(IsName)
                     ? Taken(setting, settings, names, key, text)
-                    : $"{Prefix}{key}: a name must be 1 to 64 characters, none of them a control character.";
+                    : $"{Prefix}{key}: {NameRule}";
             }
         }
 
         // An empty list has no items to give; the configuration shows it as an empty text at the list's own key.
         return text.Length == 0 && Find(key + ":0") is not null
             ? null
-            : $"{Prefix}{key}: is not a known setting; found '{Shown(key, text)}'. docs/configuration.md lists "
-                + $"them all.";
+            : Unknown(key, $"'{Shown(key, text)}'");
     }
 
     private static string? Taken(

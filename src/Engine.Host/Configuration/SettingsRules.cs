@@ -128,6 +128,14 @@ internal static class SettingsRules
             problems.Add($"urls: must be http or https URLs with a host and a port; found '{settings.Http.Listen}'.");
         }
 
+        // Two addresses, and a free port of each: no one port to name.
+        foreach (var address in addresses.Where(address => address.Port == 0
+            && string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)))
+        {
+            problems.Add("Engine:Listen: must be 127.0.0.1 or [::1] where port 0 is to take a free one; found "
+                + $"'{address.OriginalString}'.");
+        }
+
         CheckCertificate(configuration, addresses, problems);
         AuthenticationRules.Check(settings, addresses, problems);
     }

@@ -99,6 +99,9 @@ public class SettingsReaderTests
     [InlineData("Engine:MaxConcurrentRuns", "-1", "0 to 10,000")]
     [InlineData("Engine:LeaseDuration", "5", "a time span")]
     [InlineData("Engine:LeaseDuration", "00:00:00.5", "from 00:00:01")]
+    [InlineData("Engine:ConfirmationTimeout", "24:00:00", "a time span (d.hh:mm:ss)")]
+    [InlineData("Engine:ConfirmationTimeout", "48:00", "a time span (d.hh:mm:ss)")]
+    [InlineData("Engine:ConfirmationTimeout", "1:00:00:00", "a time span (d.hh:mm:ss)")]
     [InlineData("Engine:Ordering", "Random", "one of Strict, Positions, HeadStart")]
     [InlineData("Engine:Ordering", "1", "one of Strict, Positions, HeadStart")]
     [InlineData("Engine:Journal", "Paper", "one of Faster, Memory")]
@@ -127,6 +130,8 @@ public class SettingsReaderTests
     [InlineData("Engine:Listen", "127.0.0.1", "http or https URLs")]
     [InlineData("Engine:Listen", "ftp://127.0.0.1", "http or https URLs")]
     [InlineData("Engine:Listen", "http://127.0.0.1:5080/api", "http or https URLs")]
+    [InlineData("Engine:Listen", "http://127.0.0.1:5080#top", "http or https URLs")]
+    [InlineData("Engine:Listen", "http://127.0.0.1:1;http://localhost:0", "127.0.0.1 or [::1] where port 0")]
     [InlineData("Engine:Listen", "http://0.0.0.0:5080", "a loopback address")]
     [InlineData("Engine:Listen", "http://*:5080", "a loopback address")]
     [InlineData("Engine:Listen", "http://[::]:5080", "a loopback address")]
@@ -185,6 +190,52 @@ public class SettingsReaderTests
 
         Assert.Equal(3, refused.Problems.Count);
     }
+
+    [Theory]
+    [InlineData("Engine:StaleAfter", "1.24:00:00")]
+    [InlineData("Engine:StaleAfter", "00:60:00")]
+    public void What_looks_like_a_value_and_is_none_is_refused(string key, string value) =>
+        Assert.Single(Assert.Throws<SettingsException>(() => Read("Development", (key, value))).Problems);
+
+    [Theory]
+    [InlineData("1:00", 60)]
+    [InlineData("01:02:03", 62)]
+    [InlineData("2.23:59:59.5", (3 * 24 * 60) - 1)]
+    public void A_time_span_is_hours_and_minutes_or_days_besides(string text, int minutes)
+    {
+        var settings = Read("Development", ("Engine:StaleAfter", text));
+
+        Assert.Equal(minutes, (int)settings.Engine.StaleAfter.TotalMinutes);
+    }
+
+    [Fact]
+    public void What_a_file_names_and_leaves_empty_counts()
+    {
+        var settings = ReadFile("""{"Engine": {"Tiers": {"gold": {}, "silver": {"Boost": null}, "partner": {}}}}""");
+
+        Assert.Equal(
+            ["bootstrapper", "partner", "cto_scale", "gold", "silver"],
+            settings.Engine.Tiers.Select(tier => tier.Name));
+        Assert.Equal(3, settings.Engine.Tiers.Single(tier => tier.Name == "partner").UserSlots);
+    }
+
+    [Theory]
+    [InlineData("""{"Engine": {"JobTypes": {"story": {}}}}""", "Engine:JobTypes:story:Handler: must be one of")]
+    [InlineData("""{"Engine": {"Tierz": {"gold": {}}}}""", "Engine:Tierz:gold: is not a known setting; found nothing")]
+    [InlineData("""{"Engine": {"GlobelCap": null}}""", "Engine:GlobelCap: is not a known setting; found nothing")]
+    [InlineData("""{"Engine": {"GlobalCap": {"Max": {}}}}""", "Engine:GlobalCap:Max: is not a known setting")]
+    public void What_is_empty_and_wrong_is_refused_too(string json, string problem)
+    {
+        var refused = Assert.Throws<SettingsException>(() => ReadFile(json));
+
+        Assert.StartsWith(problem, Assert.Single(refused.Problems), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"Engine": {"Processes": {"Allowed": {}, "PassEnvironment": []}, "Resources": {}, "Tiers": {}}}""")]
+    [InlineData("""{"Engine": {"GlobalCap": null, "Authentication": {}}}""")]
+    public void What_is_empty_and_known_changes_nothing(string json) =>
+        Assert.Equal(Shown(Read("Development")), Shown(ReadFile(json)));
 
     [Fact]
     public void A_type_of_ones_own_needs_a_handler()
@@ -317,6 +368,15 @@ public class SettingsReaderTests
         var pairs = values.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value));
         return SettingsReader.Read(new ConfigurationBuilder()
             .AddInMemoryCollection([.. pairs, KeyValuePair.Create("environment", (string?)environment)])
+            .Build());
+    }
+
+    private static HostSettings ReadFile(string json)
+    {
+        using var file = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(json));
+        return SettingsReader.Read(new ConfigurationBuilder()
+            .AddJsonStream(file)
+            .AddInMemoryCollection([KeyValuePair.Create("environment", (string?)"Development")])
             .Build());
     }
 
