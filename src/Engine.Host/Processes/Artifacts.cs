@@ -10,7 +10,6 @@ internal static class Artifacts
     internal const int MaxListed = 1_000;
 
     private const int MaxResultBytes = 200 * 1024;
-    private const int MaxDepth = 64;
 
     /// <summary>Finds regular files in a directory, ordered by path. Symbolic links are neither listed nor followed, as what
     /// they point to is not the run's; neither are pipes, sockets and devices, and
@@ -23,7 +22,6 @@ internal static class Artifacts
         var options = new EnumerationOptions
         {
             RecurseSubdirectories = true,
-            MaxRecursionDepth = MaxDepth,
             IgnoreInaccessible = true,
             AttributesToSkip = FileAttributes.ReparsePoint,
         };

@@ -47,22 +47,32 @@ internal sealed class DiskBound(ProcessSettings settings, RunDirectory directory
         }
     }
 
-    /// <summary>Looks once. What was exceeded once stays so.</summary>
+    /// <summary>Looks once. What was exceeded once stays so; what cannot be looked at counts as too much.</summary>
     /// <returns><see cref="Problem"/>.</returns>
     /// <exception cref="IOException">The disk failed.</exception>
     internal string? Look()
     {
-        if (_problem is null)
+        _problem ??= Find();
+        return _problem;
+    }
+
+    private string? Find()
+    {
+        try
         {
             var use = DiskUse.Of([directory.Work, directory.Scratch], settings.MaxDiskBytes, settings.MaxFiles);
-            _problem = use.Bytes > settings.MaxDiskBytes
+            return use.Bytes > settings.MaxDiskBytes
                 ? Message("bytes on disk", settings.MaxDiskBytes, "MaxDiskBytes")
                 : use.Files > settings.MaxFiles
                     ? Message("files and directories", settings.MaxFiles, "MaxFiles")
                     : null;
         }
-
-        return _problem;
+        catch (PathTooLongException)
+        {
+            // A program goes there step by step. What nobody can name, nobody can count or list.
+            return "The run made directories within directories until their path was longer than the system allows: it was "
+                + "ended, and its files are not kept.";
+        }
     }
 
     private static string Message(string what, long limit, string key) => string.Create(

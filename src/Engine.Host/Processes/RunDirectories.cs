@@ -148,13 +148,15 @@ internal sealed partial class RunDirectories : IDisposable
             OpenUp(path, unlinked);
             Remove(path);
         }
-        catch (IOException) when (!OperatingSystem.IsWindows() && Directory.Exists(path))
+        catch (Exception e) when (e is IOException or ArgumentException && !OperatingSystem.IsWindows() && Directory.Exists(path))
         {
+            // An argument, because the runtime has no name either for what lies deeper than a path can be long.
             Remove(path);
         }
     }
 
-    /// <summary>Removes what the runtime cannot name: a program may leave names that are no UTF-8.</summary>
+    /// <summary>Removes what the runtime cannot name: a program may leave names that are no UTF-8, and paths that are too
+    /// long.</summary>
     /// <exception cref="IOException">It is still there.</exception>
     private static void Remove(string path)
     {

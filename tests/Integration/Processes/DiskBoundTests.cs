@@ -16,6 +16,13 @@ public sealed class DiskBoundTests : IAsyncLifetime
         "The run took more than 20 files and directories (Engine:Processes:MaxFiles): it was ended, and its files are "
         + "not kept.";
 
+    private const string Deep =
+        "The run made directories within directories until their path was longer than the system allows: it was ended, and "
+        + "its files are not kept.";
+
+    private const string GoDeep =
+        "name=$(printf 'd%.0s' $(seq 200)); for i in $(seq 25); do mkdir $name && cd $name || exit 9; done; echo x > file";
+
     private readonly ProcessHarness _harness = new();
 
     public DiskBoundTests() => (_harness.Settings.MaxDiskBytes, _harness.Settings.MaxFiles) = (1_000_000, 20);
@@ -62,6 +69,22 @@ public sealed class DiskBoundTests : IAsyncLifetime
     [InlineData("head -c 600000 /dev/zero > one; ln one two; mkdir a; ln one a/three")]
     public async Task What_stays_within_the_limits_is_left_alone(string script) =>
         Assert.IsType<JobOutcome.Completed>(await _harness.ShellAsync(script));
+
+    /// <summary>Nobody could count what lies there, whatever it takes.</summary>
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("cd $HOME; ", "")]
+    [InlineData("", "; while :; do sleep 600; done")]
+    public async Task A_directory_deeper_than_paths_can_be_ends_the_run_and_is_removed(string before, string then)
+    {
+        _harness.Settings.MaxFiles = 1_000;
+
+        var failed = Assert.IsType<JobOutcome.Failed>(await _harness.ShellAsync(before + GoDeep + then));
+
+        Assert.Equal((Deep, false), (failed.Error, failed.Retryable));
+        Assert.False(Directory.Exists(_harness.WorkDirectory));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_harness.Data, "runs/.scratch")));
+    }
 
     [Fact]
     public async Task Inputs_count_before_the_program_starts()

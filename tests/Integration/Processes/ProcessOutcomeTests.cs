@@ -327,6 +327,16 @@ public sealed partial class ProcessOutcomeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_artifact_may_lie_as_deep_as_a_path_can_be_long()
+    {
+        var outcome = await _harness.ShellAsync(
+            "deep=$(printf 'x/%.0s' $(seq 500)); mkdir -p $deep; echo x > ${deep}file");
+
+        var (path, size) = Assert.Single(ArtifactsOf(Result(outcome)));
+        Assert.Equal((1_004, 2L), (path.Length, size));
+    }
+
+    [Fact]
     public async Task A_pipe_that_a_program_leaves_is_no_artifact()
     {
         var outcome = await _harness.ShellAsync("mkfifo pipe; echo x > file");
