@@ -41,7 +41,7 @@ internal sealed record RehearsalPlan(int Iterations, string? FailAt, string? Err
         }
 
         int iterations = 1;
-        if (root.TryGetProperty("iterations", out var number)
+        if (IsGiven(root, "iterations", out var number)
             && (number.ValueKind != JsonValueKind.Number
                 || !number.TryGetInt32(out iterations)
                 || iterations is < 1 or > MaxIterations))
@@ -50,17 +50,35 @@ internal sealed record RehearsalPlan(int Iterations, string? FailAt, string? Err
             return false;
         }
 
-        string? failAt = TextIn(root, "fail_at");
-        if (root.TryGetProperty("fail_at", out _)
-            && (failAt is null || pipeline is null || pipeline.IndexOf(failAt) < 0))
+        string? failAt = null;
+        if (IsGiven(root, "fail_at", out var stage))
         {
-            string known = string.Join(", ", pipeline?.Stages.Select(stage => stage.Name) ?? []);
-            problem = $"payload.fail_at: must be a stage of the type's pipeline ({known})";
+            failAt = stage.ValueKind == JsonValueKind.String ? stage.GetString()! : "";
+            if (pipeline is null || pipeline.IndexOf(failAt) < 0)
+            {
+                string known = string.Join(", ", pipeline?.Stages.Select(stage => stage.Name) ?? []);
+                problem = $"payload.fail_at: must be a stage of the type's pipeline ({known})";
+                return false;
+            }
+        }
+
+        if (IsGiven(root, "error", out var error) && error.ValueKind != JsonValueKind.String)
+        {
+            problem = "payload.error: must be text";
             return false;
         }
 
-        bool retryable = root.TryGetProperty("retryable", out var flag) && flag.ValueKind == JsonValueKind.True;
-        plan = new RehearsalPlan(iterations, failAt, TextIn(root, "error"), retryable);
+        if (IsGiven(root, "retryable", out var flag) && flag.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+        {
+            problem = "payload.retryable: must be true or false";
+            return false;
+        }
+
+        plan = new RehearsalPlan(
+            iterations,
+            failAt,
+            error.ValueKind == JsonValueKind.String ? error.GetString() : null,
+            flag.ValueKind == JsonValueKind.True);
         return true;
     }
 
@@ -76,6 +94,7 @@ internal sealed record RehearsalPlan(int Iterations, string? FailAt, string? Err
         }
     }
 
-    private static string? TextIn(JsonElement root, string name) =>
-        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    // A field that is null is a field that is not there.
+    private static bool IsGiven(JsonElement root, string name, out JsonElement value) =>
+        root.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
 }

@@ -45,6 +45,8 @@ public class RehearsalTests
     [InlineData("""{"iterations":"many"}""", "payload.iterations")]
     [InlineData("""{"fail_at":"lunch"}""", "payload.fail_at")]
     [InlineData("""{"fail_at":7}""", "payload.fail_at")]
+    [InlineData("""{"retryable":"yes"}""", "payload.retryable")]
+    [InlineData("""{"error":["no"]}""", "payload.error")]
     public async Task A_payload_that_makes_no_sense_fails_the_run_by_name(string payload, string field)
     {
         await using var server = await StartAsync();
