@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Engine.Host.Endpoints;
 
@@ -31,6 +32,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
     {
         switch (e)
         {
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }
+                when http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } limit:
+                return Problems.TooLarge(limit);
             case BadHttpRequestException bad:
                 return Problems.ForStatus(bad.StatusCode);
             case EngineStoppedException:

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace Engine.Host.Endpoints;
@@ -53,6 +54,15 @@ internal static class Problems
 
     internal static ProblemResult DuplicateId() =>
         Of(StatusCodes.Status409Conflict, "duplicate-id", "A job with this id exists");
+
+    internal static ProblemResult TooLarge(long limit) => new(
+        Of(
+            StatusCodes.Status413PayloadTooLarge,
+            "too-large",
+            string.Create(CultureInfo.InvariantCulture, $"The request body is too large: it may have {limit:N0} bytes")).Body with
+        {
+            Limit = limit,
+        });
 
     internal static ProblemResult UnsupportedMediaType(string detail) =>
         Of(StatusCodes.Status415UnsupportedMediaType, "unsupported-media-type", detail);
@@ -137,6 +147,7 @@ internal static class Problems
     /// <summary>A status that the server gave by itself: no such route, wrong method, body too large.</summary>
     internal static ProblemResult ForStatus(int status) => status switch
     {
+        StatusCodes.Status400BadRequest => Malformed("The request cannot be read as HTTP"),
         StatusCodes.Status404NotFound => Of(status, "not-found", "Not found"),
         StatusCodes.Status405MethodNotAllowed => Of(status, "method-not-allowed", "Method not allowed"),
         StatusCodes.Status408RequestTimeout => Of(status, "request-timeout", "The request took too long to arrive"),

@@ -143,6 +143,30 @@ public sealed class HostileRequestTests(IdleServer idle) : IClassFixture<IdleSer
     }
 
     [Fact]
+    public async Task A_body_that_is_too_large_is_told_how_large_it_may_be()
+    {
+        using var content = new StringContent(
+            HostileRequests.Padded(262_145), new MediaTypeHeaderValue("application/json"));
+
+        using var response = await Server.Client().PostAsync("/api/jobs", content);
+
+        var problem = await response.JsonAsync(HttpStatusCode.RequestEntityTooLarge);
+        Assert.Equal(262_144, problem.Number("limit"));
+        Assert.EndsWith("262,144 bytes", problem.Detail(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_body_in_pieces_that_are_none_is_malformed()
+    {
+        string answer = await SendRawAsync(
+            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer dev:u1:partner\r\n"
+            + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n", wholly: true);
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+        Assert.Contains("\"urn:engine:problem:malformed\"", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Where_the_body_breaks_is_said_when_it_is_known()
     {
         Assert.Contains("JSON (line 1, byte 2): ", await DetailAsync("{x}"), StringComparison.Ordinal);
@@ -201,14 +225,16 @@ public sealed class HostileRequestTests(IdleServer idle) : IClassFixture<IdleSer
         Assert.Equal(0, await idle.TakeAcceptedAsync());
     }
 
-    private async Task<string> SendRawAsync(string request)
+    private async Task<string> SendRawAsync(string request, bool wholly = false)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(Server.Address.Host, Server.Address.Port);
         await using var stream = client.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
         using var reader = new StreamReader(stream);
-        return await reader.ReadLineAsync().WaitAsync(TestEngine.Guard) ?? "";
+        return wholly
+            ? await reader.ReadToEndAsync().WaitAsync(TestEngine.Guard)
+            : await reader.ReadLineAsync().WaitAsync(TestEngine.Guard) ?? "";
     }
 }
 
