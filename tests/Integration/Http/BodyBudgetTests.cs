@@ -101,10 +101,11 @@ public sealed class BodyBudgetTests
     private static async Task TakenAsync(EngineServer server, long bytes)
     {
         var budget = server.App.Services.GetRequiredService<BodyBudget>();
+        var client = server.ClientWith(null);
         using var guard = new CancellationTokenSource(TestEngine.Guard);
         while (budget.Taken != bytes)
         {
-            using var alive = await server.ClientWith(null).GetAsync("/health/live", guard.Token);
+            using var alive = await client.GetAsync("/health/live", guard.Token);
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed class Issuer : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly X509Certificate2 _certificate;
+    private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private Issuer(WebApplication app, X509Certificate2 certificate) => (_app, _certificate) = (app, certificate);
 
@@ -29,6 +30,12 @@ internal sealed class Issuer : IAsyncDisposable
 
     /// <summary>Whether it breaks every connection off.</summary>
     internal volatile bool IsAway;
+
+    /// <summary>It says nothing of itself before this is done.</summary>
+    internal Task MayAnswer { get; set; } = Task.CompletedTask;
+
+    /// <summary>Completes when somebody has asked it.</summary>
+    internal Task Asked => _asked.Task;
 
     /// <summary>How often its keys were asked for.</summary>
     internal int Questions;
@@ -84,6 +91,8 @@ internal sealed class Issuer : IAsyncDisposable
         if (http.Request.Path == "/.well-known/openid-configuration")
         {
             Interlocked.Increment(ref Questions);
+            _asked.TrySetResult();
+            await MayAnswer;
             answer = new JsonObject { ["issuer"] = Address, ["jwks_uri"] = Address + "/keys" };
             Says(answer);
         }

@@ -94,6 +94,17 @@ public sealed class TokenTests(TokenServer fixture) : IClassFixture<TokenServer>
         Assert.Equal(expected, (await client.SubmitAsync($"p-{claim}-{value}")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("subscription", "active", "cancelled")]
+    [InlineData("admin", "true", "false")]
+    public async Task A_claim_that_appears_twice_opens_nothing(string claim, string one, string other)
+    {
+        var client = fixture.Server.ClientWith(
+            Token(Claims(("sub", $"{claim}-twice"), ("tier", "bootstrapper"), (claim, new[] { one, other }))));
+
+        Assert.Equal(HttpStatusCode.PaymentRequired, (await client.SubmitAsync($"p-{claim}-twice")).StatusCode);
+    }
+
     private static long In(int seconds) => DateTimeOffset.UtcNow.AddSeconds(seconds).ToUnixTimeSeconds();
 
     private static Dictionary<string, object> Claims(params (string Name, object? Value)[] changes)

@@ -28,7 +28,7 @@ internal sealed class HostPair : IAsyncDisposable
     /// <summary>The data directory that both share, when the journal is on disk.</summary>
     internal string Data => Path.Combine(_directory, "data");
 
-    internal static async Task<HostPair> CreateAsync(bool inRedis, int leaseSeconds = 2) =>
+    internal static async Task<HostPair> CreateAsync(bool inRedis, int leaseSeconds = 4) =>
         new(inRedis ? await RedisServer.StartAsync() : null, TimeSpan.FromSeconds(leaseSeconds));
 
     /// <summary>Starts a host; returns when it listens, and does not wait for what it will be.</summary>

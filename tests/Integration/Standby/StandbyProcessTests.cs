@@ -14,8 +14,6 @@ namespace Engine.Tests.Standby;
 [Collection("alone")]
 public sealed class StandbyProcessTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Late = TimeSpan.FromSeconds(10);
-
     [Fact]
     public Task A_killed_owner_of_a_directory_is_replaced_and_nothing_acknowledged_is_lost() =>
         KillAsync(inRedis: false);
@@ -157,7 +155,7 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
         return (owner, standby, submitters);
     }
 
-    /// <summary>Waits until the next owner has the journal, which must be in time, and until it has read it.</summary>
+    /// <summary>Waits until the next owner has the journal, and until it has read it.</summary>
     private async Task ReplacedAsync(HostPair pair, PairedHost next, long since)
     {
         if (pair.IsInRedis)
@@ -169,34 +167,30 @@ public sealed class StandbyProcessTests(ITestOutputHelper output)
                 guard.Token.ThrowIfCancellationRequested();
             }
 
-            var elapsed = Stopwatch.GetElapsedTime(since);
-            output.WriteLine($"Has the journal after {elapsed.TotalMilliseconds:0} ms; the lease is {pair.Lease}.");
-
-            // How often it asks is asserted where the clock is the test's; a busy machine lets it ask late.
-            Assert.True(elapsed <= pair.Lease + Late, $"It took {elapsed}.");
+            // How soon it asks is asserted where the clock is the test's; a busy machine lets it ask late.
+            output.WriteLine($"Has the journal after {Elapsed(since)} ms; the lease is {pair.Lease}.");
         }
 
         await next.UntilAsync("ready");
-        output.WriteLine($"Ready after {Stopwatch.GetElapsedTime(since).TotalMilliseconds:0} ms.");
+        output.WriteLine($"Ready after {Elapsed(since)} ms.");
     }
 
     private async Task StopAsync(bool inRedis)
     {
-        // A lease so long that it has not run out when the standby serves.
-        await using var pair = await HostPair.CreateAsync(inRedis, leaseSeconds: 20);
+        // Whoever waited for the end of this lease would not serve before the test gives up.
+        await using var pair = await HostPair.CreateAsync(inRedis, leaseSeconds: 300);
         var (owner, standby, submitters) = await UnderLoadAsync(pair);
 
         owner.Process.Terminate();
         Assert.Equal(ExitCode.Success, (await owner.Process.EndedAsync()).Code);
         long ended = Stopwatch.GetTimestamp();
         await standby.UntilAsync("ready");
-        var elapsed = Stopwatch.GetElapsedTime(ended);
-        output.WriteLine($"Took over {elapsed.TotalMilliseconds:0} ms after the end.");
+        output.WriteLine($"Took over {Elapsed(ended)} ms after the end.");
         await submitters.StopAsync();
-
-        Assert.True(elapsed <= pair.Lease / 2, $"It took {elapsed}.");
         output.WriteLine($"{await submitters.CheckAsync(standby)} acknowledged before the stop, none lost.");
     }
+
+    private static long Elapsed(long since) => (long)Stopwatch.GetElapsedTime(since).TotalMilliseconds;
 
     /// <summary>Waits until the program runs: a run begins a moment before its process.</summary>
     private static async Task UntilItSpeaksAsync(HttpClient client, string id, int times)
