@@ -38,6 +38,8 @@ public class SubmitTests
 
         Assert.Equal("Missing authorization header", (await response.JsonAsync(HttpStatusCode.Unauthorized)).Detail());
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        var queue = await server.Engine.GetQueueAsync();
+        Assert.Equal((0, 0, 0), (queue.Queued, queue.Running, queue.Scheduled));
     }
 
     [Fact]
