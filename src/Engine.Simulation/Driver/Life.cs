@@ -232,7 +232,18 @@ internal sealed class Life : IDisposable
             await _snapshots.Latest.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        await _journal.DisposeAsync().ConfigureAwait(false);
+        try
+        {
+            await _journal.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (IOException exception)
+        {
+            // To note a clean end may fail as any write may; the next life finds an unclean one.
+            if (!_engine.MayRefuse)
+            {
+                _engine.Inquest.Fail("V7", $"A sound journal could not be closed: {exception.Message}");
+            }
+        }
     }
 
     public void Dispose()
