@@ -41,9 +41,9 @@ internal sealed record SimPlan
     /// <summary>By how much the journal grows until a snapshot is due.</summary>
     internal required int SnapshotBytes { get; init; }
 
-    /// <summary>With how many events a batch is full, and the rest of the work is left to the next: small enough to
-    /// come between any two facts.</summary>
-    internal required int BatchEvents { get; init; }
+    /// <summary>With how many bytes of events a batch is full, and the rest of the work is left to the next: so few that
+    /// it comes between any two facts; 0 for as many as usual.</summary>
+    internal required int BatchBytes { get; init; }
 
     /// <summary>Which planted bug is in the engine.</summary>
     internal Core.PlantedBug Bug { get; init; }
@@ -111,9 +111,9 @@ internal sealed record SimPlan
             Storage = usesDisk && preset != Preset.RedisHell && (faults & Faults.TakeOver) == 0 ? StorageKind.Disk
                 : usesRedis ? StorageKind.Redis : StorageKind.List,
             SnapshotBytes = snapshotBytes,
-            BatchEvents = RandomStream.Named(seed, "swarm.batch") is var batch && batch.Chance(0.25)
-                ? batch.Pick(1, 2, 5)
-                : int.MaxValue,
+            BatchBytes = RandomStream.Named(seed, "swarm.batch") is var batch && batch.Chance(0.25)
+                ? batch.Pick(1, 60, 200)
+                : 0,
         };
     }
 
@@ -122,7 +122,7 @@ internal sealed record SimPlan
         + $"runs<={LongestRun.TotalSeconds}s cap={Options.GlobalCap} lease={Options.LeaseDuration.TotalSeconds}s "
         + $"order={Options.Ordering} "
         + $"storage={Uses} snapshots={(Has(Faults.Snapshots) ? SnapshotBytes : 0)} "
-        + $"batch={(BatchEvents == int.MaxValue ? "any" : BatchEvents)} faults={Faults}");
+        + $"batch={(BatchBytes == 0 ? "any" : BatchBytes)} faults={Faults}");
 
     private static Faults FaultsOf(Preset preset, RandomStream dice)
     {

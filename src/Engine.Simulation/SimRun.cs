@@ -1,4 +1,5 @@
 using Engine.Core;
+using Engine.Runtime;
 using Engine.Simulation.Actors;
 using Engine.Simulation.Audit;
 using Engine.Simulation.Driver;
@@ -60,7 +61,7 @@ internal sealed class SimRun
         {
             WorkersServeAll = plan.WorkersServeAll,
             SnapshotBytes = plan.Has(Faults.Snapshots) ? plan.SnapshotBytes : 0,
-            BatchEvents = plan.BatchEvents,
+            BatchBytes = plan.BatchBytes,
             MayRefuse = plan.Has(Faults.FailingDisk),
         };
         var net = new Net(_world, plan);
@@ -271,7 +272,7 @@ internal sealed class SimRun
     /// for.</summary>
     private void Go(TimeSpan until, Func<bool>? isDone = null)
     {
-        while (_inquest is { Finding: null, IsOver: false } && isDone?.Invoke() != true && _world.Step(until))
+        while (_inquest is { Finding: null, IsOver: false } && isDone?.Invoke() != true && Step(until))
         {
             _engine.AfterEvent();
             _world.Note(_world.Elapsed.Ticks);
@@ -286,6 +287,20 @@ internal sealed class SimRun
                     _inquest.Fail("V6", $"{MaxSteps} steps, and no end.");
                 }
             }
+        }
+    }
+
+    /// <summary>Whatever is thrown by an event is a finding too: it has a seed.</summary>
+    private bool Step(TimeSpan until)
+    {
+        try
+        {
+            return _world.Step(until);
+        }
+        catch (Exception exception)
+        {
+            _inquest.Fail("SIM", exception.ToString());
+            return false;
         }
     }
 
@@ -347,8 +362,10 @@ internal sealed class SimRun
                 _inquest.Fail("V6", $"An idle engine woke up {_engine.Wakes - wakes} times in an hour.");
             }
 
-            // Nor does it sleep on when there is something to forget: by the wall clock, as the engine's own stands still.
-            var latest = _world.Clock.GetUtcNow() - _plan.Options.RetentionTime - TimeSpan.FromSeconds(10);
+            // Nor does it sleep on when there is something to forget: by the wall clock, as the engine's own stands still,
+            // and which may have been set while it slept.
+            var latest = _world.Clock.GetUtcNow() - _plan.Options.RetentionTime - LoopThread.MaxWait
+                - TimeSpan.FromSeconds(10);
             if (_engine.Life.Witness.Model.Ended.First is { Value: var oldest }
                 && oldest.FinishedMs < latest.ToUnixTimeMilliseconds())
             {

@@ -74,6 +74,27 @@ public sealed class SimulatedEngineTests
         Assert.Equal(JobState.Completed, engine.Get(results[5].JobId)!.State);
     }
 
+    [Fact]
+    public void F14_A_wall_clock_that_is_set_forward_while_the_engine_sleeps_is_noticed_within_minutes()
+    {
+        var options = new JobEngineOptions { Types = [new JobType { Name = "report" }] };
+        using var engine = new SimulatedEngine(options, start: new DateTimeOffset(2030, 5, 1, 12, 0, 0, TimeSpan.Zero));
+        engine.AddWorker(["report"], 6, _ => SimulatedRun.Completes(TimeSpan.FromMinutes(1)));
+        var results = Enumerable.Range(0, 6).Select(_ => engine.Submit(new JobRequest
+        {
+            Type = "report",
+            UserId = "u1"
+        })).ToList();
+        Assert.Equal(SubmitOutcome.Scheduled, results[5].Outcome);
+        engine.RunFor(TimeSpan.FromHours(1));
+
+        // As when a machine was suspended for a day: the timer of the loop knows nothing of it, and nobody asks.
+        engine.JumpWallClock(TimeSpan.FromDays(1));
+        engine.RunFor(TimeSpan.FromMinutes(7));
+
+        Assert.Equal(JobState.Completed, engine.Get(results[5].JobId)!.State);
+    }
+
     private static string Squeezed(string text) => string.Join(' ', text.Split([' ', '\n', '\r'],
         StringSplitOptions.RemoveEmptyEntries));
 

@@ -37,20 +37,17 @@ internal sealed partial class Witness(Inquest inquest, BatchWriter writer) : IEv
     /// <summary>What the loop says of leases that ended while it stood still.</summary>
     internal Func<long>? NothingExpiresBefore { get; set; }
 
-    /// <summary>With how many events a batch is full, if it is not for its bytes.</summary>
-    internal int BatchEvents { get; init; } = int.MaxValue;
-
     public bool IsFull
     {
         get
         {
-            bool isFull = writer.Batch.EventCount >= BatchEvents || writer.IsFull;
-            if (isFull)
+            if (!writer.IsFull)
             {
-                Saw(Corner.BatchFull);
+                return false;
             }
 
-            return isFull;
+            Saw(Corner.BatchFull);
+            return true;
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class Life : IDisposable
     private const int StepsAtOnce = 4;
 
     private readonly SimEngine _engine;
-    private readonly BatchWriter _writer = new();
+    private readonly BatchWriter _writer;
 #pragma warning disable CA2213 // A process that is killed closes nothing; the storage knows that it is gone.
     private readonly PortJournal _journal;
 #pragma warning restore CA2213
@@ -37,10 +37,14 @@ internal sealed class Life : IDisposable
     {
         _engine = engine;
         Stored = journal;
+
+        // The loop's and the core's own notion of a full batch: what the one leaves over the other does not overtake.
+        _writer = engine.BatchBytes == 0
+            ? new BatchWriter()
+            : new BatchWriter { FullAt = FrameCodec.HeaderSize + engine.BatchBytes };
         Witness = new Witness(engine.Inquest, _writer)
         {
             WorkersServeAll = engine.WorkersServeAll,
-            BatchEvents = engine.BatchEvents,
         };
         _claims = new Claims(this, engine);
         _journal = new PortJournal(this, journal, engine.Inquest, () => engine.CrashesAtPort(this));
@@ -236,10 +240,10 @@ internal sealed class Life : IDisposable
         {
             await _journal.DisposeAsync().ConfigureAwait(false);
         }
-        catch (IOException exception)
+        catch (Exception exception)
         {
             // To note a clean end may fail as any write may; the next life finds an unclean one.
-            if (!_engine.MayRefuse)
+            if (exception is not IOException || !_engine.MayRefuse)
             {
                 _engine.Inquest.Fail("V7", $"A sound journal could not be closed: {exception.Message}");
             }
@@ -358,7 +362,7 @@ internal sealed class Life : IDisposable
         }
 
         _idleWakes = 0;
-        wait = wait > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : wait;
+        wait = wait > LoopThread.MaxWait ? LoopThread.MaxWait : wait;
         _engine.World.In(wait, () =>
         {
             if (version == _wakeVersion && IsUp)

@@ -32,8 +32,8 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
     /// <summary>By how much the journal grows until a snapshot is due; 0 for never.</summary>
     internal int SnapshotBytes { get; set; }
 
-    /// <summary>With how many events a batch is full.</summary>
-    internal int BatchEvents { get; set; } = int.MaxValue;
+    /// <summary>With how many bytes of events a batch is full; 0 for as many as usual.</summary>
+    internal int BatchBytes { get; set; }
 
     /// <summary>The storage may be in trouble, and say so.</summary>
     internal bool MayRefuse
@@ -396,7 +396,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
 
             Inquest.Fail("F8", $"A sound journal was refused: {exception.Message}");
         }
-        catch (Exception exception) when (exception is IOException or Core.InvariantViolationException)
+        catch (Exception exception)
         {
             if (exception is JournalDamagedException && !life.IsDead)
             {

@@ -89,8 +89,7 @@ internal sealed class Snapshots : IDisposable
         {
             // The loop says why.
         }
-        catch (Exception exception) when (
-            exception is IOException or ArgumentException or Core.InvariantViolationException)
+        catch (Exception exception)
         {
             // Not tried again in this life: a disk that is in trouble, or an owner that was superseded meanwhile. But
             // what is found damaged, by a disk that neither lied nor failed to read, is the engine's own doing.

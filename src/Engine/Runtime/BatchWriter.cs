@@ -10,7 +10,10 @@ internal sealed class BatchWriter : IEventSink
     /// <summary>The batch under way.</summary>
     internal Batch Batch { get; set; } = new();
 
-    public bool IsFull => Batch.Frame.Length >= Runtime.Batch.SoftFrameSize;
+    /// <summary>The size of the frame, in bytes with its header, at which the batch is full.</summary>
+    internal int FullAt { get; init; } = Runtime.Batch.SoftFrameSize;
+
+    public bool IsFull => Batch.Frame.Length >= FullAt;
 
     public void Recorded(in JobEvent e, Job? job)
     {

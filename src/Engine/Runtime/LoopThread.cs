@@ -59,6 +59,8 @@ internal sealed class LoopThread
         }
     }
 
-    // Timers take no longer waits; waking up for nothing now and then harms nobody.
-    private static TimeSpan MaxWait { get; } = TimeSpan.FromDays(1);
+    /// <summary>It never sleeps for longer. Timers go by a clock that nobody sets, and that stands still with a machine
+    /// that is suspended: what is due by the wall clock is late by this much at most when that was set forward meanwhile
+    /// (F14). Waking up for nothing now and then harms nobody.</summary>
+    internal static TimeSpan MaxWait { get; } = TimeSpan.FromMinutes(5);
 }
