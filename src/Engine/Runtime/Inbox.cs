@@ -7,14 +7,14 @@ namespace Engine.Runtime;
 /// <remarks>
 /// When it is full callers wait in line; nothing is dropped. Whoever got a place is answered or failed: who closes it waits
 /// for those who are just about to put theirs in. Queues without a lock, because two million operations a second go
-/// through, and the loop must not wait for a writer that was put to sleep in the middle (decision 0012).
+/// through, and the loop must not wait for a writer that was put to sleep in the middle (decisions 0012 and 0016).
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore without a wait handle owns nothing to dispose.")]
 internal sealed class Inbox(int capacity)
 {
     private const int ClosedBit = 1 << 30;
 
-    private readonly ConcurrentQueue<Operation> _operations = new();
+    private readonly OperationRing _operations = new(capacity);
     private readonly ConcurrentQueue<Waiter> _line = new();
     private readonly SemaphoreSlim _bell = new(0);
 
@@ -49,7 +49,7 @@ internal sealed class Inbox(int capacity)
     }
 
     /// <summary>Takes an operation out. The loop's thread.</summary>
-    internal bool TryRead(out Operation operation) => _operations.TryDequeue(out operation!);
+    internal bool TryRead([NotNullWhen(true)] out Operation? operation) => _operations.TryDequeue(out operation);
 
     /// <summary>Frees the places of operations that were taken out, and lets in as many of those in line. The loop's
     /// thread.</summary>
