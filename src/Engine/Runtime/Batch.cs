@@ -12,6 +12,9 @@ internal sealed class Batch
 
     internal List<Operation> Answers { get; } = [];
 
+    /// <summary>How many of those were given out.</summary>
+    internal int Answered { get; private set; }
+
     internal RecordedUpdates Updates { get; } = new();
 
     internal List<RunLease> RunsToStop { get; } = [];
@@ -27,10 +30,36 @@ internal sealed class Batch
 
     internal bool IsEmpty => EventCount == 0 && Answers.Count == 0;
 
+    /// <summary>Gives the answers out. One that throws leaves the rest for <see cref="Unanswered"/>.</summary>
+    internal void Answer()
+    {
+        try
+        {
+            foreach (var operation in Answers)
+            {
+                operation.Publish();
+                Answered++;
+            }
+        }
+        finally
+        {
+            // One fence for all: from here on, who waits is seen, or sees the answer.
+            Interlocked.MemoryBarrier();
+            for (int i = 0; i < Answered; i++)
+            {
+                Answers[i].Wake();
+            }
+        }
+    }
+
+    /// <summary>Those that nobody has answered.</summary>
+    internal IEnumerable<Operation> Unanswered => Answers.Skip(Answered);
+
     internal void Reset()
     {
         Frame.Reset(reserved: FrameCodec.HeaderSize);
         Answers.Clear();
+        Answered = 0;
         Updates.Clear();
         RunsToStop.Clear();
         Forgotten.Clear();

@@ -345,9 +345,9 @@ internal sealed class CommandLoop
                 ThrowUnlessDurable(append.GetAwaiter().GetResult());
             }
 
-            _inFlight.Dequeue();
             _core.State.MonotonicMs = MonotonicMs();
             Publish(batch);
+            _inFlight.Dequeue();
             batch.Reset();
             _spare.Push(batch);
             any = true;
@@ -365,10 +365,7 @@ internal sealed class CommandLoop
         }
 
         // Callers first: whatever the others do, nobody is left without an answer.
-        foreach (var operation in batch.Answers)
-        {
-            operation.Publish();
-        }
+        batch.Answer();
 
         _context.Feed.Publish(batch.Updates, batch.At, _core.Statuses);
         foreach (var lease in batch.RunsToStop)
@@ -407,7 +404,7 @@ internal sealed class CommandLoop
 
         // The batch under way was not enqueued if deciding it threw.
         var underWay = _inFlight.Contains(_writer.Batch) ? [] : _writer.Batch.Answers;
-        var unanswered = _inFlight.SelectMany(batch => batch.Answers).Concat(underWay).Concat(_context.PendingClaims);
+        var unanswered = _inFlight.SelectMany(batch => batch.Unanswered).Concat(underWay).Concat(_context.PendingClaims);
         foreach (var operation in unanswered.Distinct())
         {
             operation.Fail(unknown);

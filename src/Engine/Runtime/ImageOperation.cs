@@ -48,7 +48,7 @@ internal sealed class ImageOperation : Operation<ImageTaker>
         }
 
         Answer = _taker;
-        Publish();
+        PublishAlone();
         return true;
     }
 }

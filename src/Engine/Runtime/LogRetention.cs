@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Threading.Channels;
 using Engine.Diagnostics;
 using Engine.RunLogs;
@@ -8,7 +9,7 @@ namespace Engine.Runtime;
 /// <summary>Deletes the logs of jobs that are forgotten, off the loop's thread, in order.</summary>
 internal sealed class LogRetention
 {
-    private readonly Channel<JobId[]> _forgotten = Channel.CreateUnbounded<JobId[]>(
+    private readonly Channel<ArraySegment<JobId>> _forgotten = Channel.CreateUnbounded<ArraySegment<JobId>>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
 
     private readonly IRunLogStore _logs;
@@ -23,7 +24,12 @@ internal sealed class LogRetention
     }
 
     /// <summary>Called by the loop only.</summary>
-    internal void Forget(List<JobId> jobIds) => _forgotten.Writer.TryWrite([.. jobIds]);
+    internal void Forget(List<JobId> jobIds)
+    {
+        var copy = ArrayPool<JobId>.Shared.Rent(jobIds.Count);
+        jobIds.CopyTo(copy);
+        _forgotten.Writer.TryWrite(new ArraySegment<JobId>(copy, 0, jobIds.Count));
+    }
 
     private async Task DeleteAllAsync()
     {
@@ -41,6 +47,8 @@ internal sealed class LogRetention
                     _logger.LogsNotDeleted(exception, jobId);
                 }
             }
+
+            ArrayPool<JobId>.Shared.Return(jobIds.Array!);
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class LoopContext(EngineCore core, LiveFeed feed)
         if (waited)
         {
             claim.Release();
-            claim.Publish();
+            claim.PublishAlone();
         }
 
         return waited;

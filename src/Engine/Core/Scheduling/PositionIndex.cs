@@ -30,6 +30,10 @@ internal sealed class PositionIndex
     private int _spareLeafCount;
     private int _spareBranchCount;
 
+    // The key that came last, and its place as long as nothing else came or went; 0 when that was not seen on the way.
+    private OrderKey _lastKey;
+    private long _lastRank;
+
     /// <summary>How many keys there are.</summary>
     internal int Count { get; private set; }
 
@@ -49,6 +53,8 @@ internal sealed class PositionIndex
         PositionNode node = _root;
         PositionBranch? parent = null;
         int slot = 0;
+        long before = 0;
+        bool wasSplit = false;
         while (node is PositionBranch branch)
         {
             if (branch.Count == PositionBranch.Capacity)
@@ -57,6 +63,7 @@ internal sealed class PositionIndex
                 SplitBranch(parent!, slot);
                 slot = parent!.SlotOf(key);
                 branch = (PositionBranch)parent.Children[slot];
+                wasSplit = true;
             }
 
             if (parent is not null)
@@ -66,16 +73,21 @@ internal sealed class PositionIndex
 
             parent = branch;
             slot = branch.SlotOf(key);
+            before += branch.TotalBefore(slot);
             node = branch.Children[slot];
         }
 
-        AddToLeaf((PositionLeaf)node, parent, slot, key);
+        // Whoever submits a job asks for its place at once.
+        int at = AddToLeaf((PositionLeaf)node, parent, slot, key);
+        _lastKey = key;
+        _lastRank = wasSplit ? 0 : before + at + 1;
         Count++;
     }
 
     /// <summary>Takes a key out that is in the index.</summary>
     internal void Remove(OrderKey key)
     {
+        _lastRank = 0;
         while (_root is PositionBranch { Count: 1 } top)
         {
             _root = top.Children[0];
@@ -121,6 +133,11 @@ internal sealed class PositionIndex
     /// <summary>The 1-based place of a key in the order, or 0 when it is not in the index.</summary>
     internal long RankOf(OrderKey key)
     {
+        if (_lastRank > 0 && _lastKey == key)
+        {
+            return _lastRank;
+        }
+
         var (leaf, before) = LeafOf(key);
         int after = leaf.CountUpTo(key);
         return after > 0 && leaf.Keys[after - 1] == key ? before + after : 0;
@@ -147,7 +164,8 @@ internal sealed class PositionIndex
         return ((PositionLeaf)node, before);
     }
 
-    private void AddToLeaf(PositionLeaf leaf, PositionBranch? parent, int slot, OrderKey key)
+    /// <summary>Returns how many keys of the leaf are below the new one.</summary>
+    private int AddToLeaf(PositionLeaf leaf, PositionBranch? parent, int slot, OrderKey key)
     {
         int at = leaf.CountUpTo(key);
         bool isNew = at == 0 || leaf.Keys[at - 1] != key;
@@ -161,7 +179,7 @@ internal sealed class PositionIndex
                 parent.Totals[slot]++;
             }
 
-            return;
+            return at;
         }
 
         if (parent is null)
@@ -172,6 +190,7 @@ internal sealed class PositionIndex
         }
 
         SplitLeaf(leaf, parent, slot, at, key);
+        return at;
     }
 
     private void SplitLeaf(PositionLeaf leaf, PositionBranch parent, int slot, int at, OrderKey key)

@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using Engine.Runtime;
+
+namespace Engine.Tests.Runtime;
+
+/// <summary>How an answer reaches its caller, whichever of the two is there first.</summary>
+public sealed class OperationTests
+{
+    [Fact]
+    public async Task An_answer_that_is_there_already_is_found()
+    {
+        var operation = Question(7);
+        var answer = operation.Task;
+        Assert.False(answer.IsCompleted);
+        operation.PublishAlone();
+
+        Assert.True(answer.IsCompletedSuccessfully);
+        Assert.Equal(7, await answer);
+    }
+
+    [Fact]
+    public async Task Who_waits_already_is_woken_when_the_whole_batch_is_answered()
+    {
+        var operation = Question(7);
+        var answer = operation.Task.AsTask();
+        operation.Publish();
+        Assert.False(answer.IsCompleted);
+        operation.Wake();
+
+        Assert.Equal(7, await answer.WaitAsync(TestEngine.Guard));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_gets_no_answer_hears_why(bool waitsAlready)
+    {
+        var operation = Question(7);
+        var answer = operation.Task;
+        var waiting = waitsAlready ? answer.AsTask() : null;
+        operation.Fail(new EngineStoppedException("Over."));
+
+        var failure = await Assert.ThrowsAsync<EngineStoppedException>(
+            () => (waiting ?? answer.AsTask()).WaitAsync(TestEngine.Guard));
+        Assert.Equal("Over.", failure.Message);
+    }
+
+    [Fact]
+    public async Task An_answer_is_read_when_it_is_there_and_once()
+    {
+        var operation = Question(7);
+        var answer = operation.Task;
+        Assert.Throws<InvalidOperationException>(() => answer.GetAwaiter().GetResult());
+        operation.PublishAlone();
+        Assert.Equal(7, await answer);
+
+        Assert.Throws<InvalidOperationException>(() => answer.GetAwaiter().GetResult());
+        Assert.Throws<InvalidOperationException>(() => answer.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Of_a_batch_in_which_one_answer_throws_those_before_it_are_given_and_the_rest_is_known()
+    {
+        var batch = new Batch();
+        var (first, second, third) = (Question(1), new Throwing(), Question(3));
+        var answer = first.Task.AsTask();
+        batch.Answers.AddRange([first, second, third]);
+
+        Assert.Throws<InvalidOperationException>(batch.Answer);
+
+        Assert.Equal(1, await answer.WaitAsync(TestEngine.Guard));
+        Assert.Equal([second, third], batch.Unanswered);
+    }
+
+    /// <summary>Callers and loops that share a pool of operations, as engines in one process do, in every order of
+    /// waiting and answering.</summary>
+    [Fact]
+    public async Task Every_caller_gets_its_own_answer_whenever_it_waits()
+    {
+        const int Loops = 2;
+        const int Callers = 4;
+        const int Each = 30_000;
+        var pool = new OperationPool<Echo>();
+        using var stop = new CancellationTokenSource();
+        var inboxes = Enumerable.Range(0, Loops).Select(_ => new ConcurrentQueue<Echo>()).ToArray();
+        var loops = inboxes.Select(inbox => new Thread(() => AnswerAll(inbox, stop.Token)) { IsBackground = true })
+            .ToList();
+        loops.ForEach(loop => loop.Start());
+
+        var callers = Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
+        {
+            var random = new Random(caller);
+            var answers = new List<(int Asked, ValueTask<int> Answer)>();
+            for (int asked = 0; asked < Each;)
+            {
+                for (int i = random.Next(1, 20); i > 0; i--)
+                {
+                    var echo = pool.Rent();
+                    echo.Pool = pool;
+                    echo.Number = ++asked;
+                    answers.Add((asked, echo.Task));
+                    inboxes[random.Next(Loops)].Enqueue(echo);
+                }
+
+                if (random.Next(3) == 0)
+                {
+                    Thread.SpinWait(random.Next(2_000));
+                }
+
+                foreach (var (number, answer) in answers)
+                {
+                    if (number % 10 == 0)
+                    {
+                        await Assert.ThrowsAsync<EngineStoppedException>(async () => await answer);
+                    }
+                    else
+                    {
+                        Assert.Equal(number, await answer);
+                    }
+                }
+
+                answers.Clear();
+            }
+        })).ToList();
+
+        // Somebody who is never woken shows as waiting for ever.
+        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(5));
+        await stop.CancelAsync();
+        loops.ForEach(loop => loop.Join());
+    }
+
+    private static void AnswerAll(ConcurrentQueue<Echo> inbox, CancellationToken stop)
+    {
+        var batch = new Batch();
+        while (!stop.IsCancellationRequested)
+        {
+            while (batch.Answers.Count < 64 && inbox.TryDequeue(out var echo))
+            {
+                if (echo.Number % 10 == 0)
+                {
+                    echo.Fail(new EngineStoppedException("Every tenth."));
+                }
+                else
+                {
+                    echo.Execute(null!);
+                    batch.Answers.Add(echo);
+                }
+            }
+
+            if (batch.IsEmpty)
+            {
+                Thread.Yield();
+            }
+
+            batch.Answer();
+            batch.Reset();
+        }
+    }
+
+    private static FuncOperation<int> Question(int answer)
+    {
+        var operation = new FuncOperation<int>(_ => answer);
+        operation.Execute(null!);
+        return operation;
+    }
+
+    private sealed class Echo : Operation<int>
+    {
+        private int _answer;
+
+        internal int Number { get; set; }
+
+        internal OperationPool<Echo>? Pool { get; set; }
+
+        protected override ref int Answer => ref _answer;
+
+        internal override bool Execute(LoopContext loop)
+        {
+            _answer = Number;
+            return true;
+        }
+
+        protected override void Recycle() => Pool!.Return(this);
+    }
+
+    private sealed class Throwing : Operation
+    {
+        internal override bool Execute(LoopContext loop) => true;
+
+        internal override void Publish() => throw new InvalidOperationException("Broken.");
+
+        internal override void Fail(Exception exception)
+        {
+        }
+    }
+}
