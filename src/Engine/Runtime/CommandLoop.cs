@@ -260,7 +260,7 @@ internal sealed class CommandLoop
         }
 
         // Only when nothing waits in the inbox: a heartbeat there would come too late for no fault of its worker (F7).
-        if (count < MaxOperationsPerBatch && !_writer.IsFull)
+        if (count < MaxOperationsPerBatch && !_writer.IsFull && !_inbox.IsHeldUp)
         {
             ExpireLeases();
         }

@@ -28,6 +28,9 @@ internal sealed class Inbox(int capacity)
     /// <summary>Whether something is in. The loop's thread.</summary>
     internal bool HasItems => !_operations.IsEmpty || !_line.IsEmpty;
 
+    /// <inheritdoc cref="OperationRing.IsHeldUp"/>
+    internal bool IsHeldUp => _operations.IsHeldUp;
+
     /// <summary>Closed, and nobody has a place any more.</summary>
     internal bool IsDrained => Volatile.Read(ref _places) == ClosedBit;
 

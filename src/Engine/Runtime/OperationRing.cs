@@ -19,9 +19,18 @@ internal sealed class OperationRing(int capacity)
     /// <summary>Whether nothing is in, nor about to be. The loop's thread.</summary>
     internal bool IsEmpty => Volatile.Read(ref _ends.Written) == _ends.Read;
 
+    /// <summary>At the last try to take one out, the next was only about to be there: others may be behind it. The loop's
+    /// thread.</summary>
+    internal bool IsHeldUp { get; private set; }
+
     /// <summary>Puts an operation in. There is room for it.</summary>
-    internal void Enqueue(Operation operation) =>
-        Volatile.Write(ref SlotOf(Interlocked.Increment(ref _ends.Written) - 1).Operation, operation);
+    internal void Enqueue(Operation operation) => Put(TakePlace(), operation);
+
+    /// <summary>Takes the next place, which must be filled as soon as can be.</summary>
+    internal long TakePlace() => Interlocked.Increment(ref _ends.Written) - 1;
+
+    /// <summary>Fills a place.</summary>
+    internal void Put(long place, Operation operation) => Volatile.Write(ref SlotOf(place).Operation, operation);
 
     /// <summary>Takes the next out, unless there is none, or it is only about to be there. The loop's thread.</summary>
     internal bool TryDequeue([NotNullWhen(true)] out Operation? operation)
@@ -30,7 +39,8 @@ internal sealed class OperationRing(int capacity)
         operation = Volatile.Read(ref slot.Operation);
         if (operation is null)
         {
-            if (!IsEmpty)
+            IsHeldUp = !IsEmpty;
+            if (IsHeldUp)
             {
                 // Somebody was put to sleep with the place in its hand: let it have the processor.
                 _wait.SpinOnce(sleep1Threshold: -1);
@@ -41,6 +51,7 @@ internal sealed class OperationRing(int capacity)
 
         slot.Operation = null;
         _ends.Read++;
+        IsHeldUp = false;
         _wait.Reset();
         return true;
     }

@@ -13,7 +13,6 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
     /// <summary>Submissions that can be without an answer at one moment.</summary>
     internal const int MaxUnderWay = Submitters * Burst;
 
-
     private readonly ConcurrentQueue<JobId> _recent = new();
     private int _next = options.First - 1;
 
@@ -179,27 +178,39 @@ internal sealed class Load(JobEngine engine, ChildOptions options, Ledger ledger
     /// <summary>Confirms what earlier processes left waiting.</summary>
     private async Task ConfirmAllAsync()
     {
-        for (int user = 0; user < Workload.Users; user++)
+        try
         {
-            var query = new JobQuery
+            for (int user = 0; user < Workload.Users; user++)
             {
-                UserId = Workload.UserOf(user),
-                State = JobState.AwaitingConfirmation,
-                Limit = 200,
-            };
-            JobPage page;
-            do
-            {
-                page = await engine.ListAsync(query);
-                foreach (var job in page.Jobs)
-                {
-                    await ConfirmAsync(job.Id);
-                }
-
-                query = query with { Cursor = page.NextCursor };
+                await ConfirmAllAsync(user);
             }
-            while (page.NextCursor is not null);
         }
+        catch (EngineStoppedException)
+        {
+            // As above.
+        }
+    }
+
+    private async Task ConfirmAllAsync(int user)
+    {
+        var query = new JobQuery
+        {
+            UserId = Workload.UserOf(user),
+            State = JobState.AwaitingConfirmation,
+            Limit = 200,
+        };
+        JobPage page;
+        do
+        {
+            page = await engine.ListAsync(query);
+            foreach (var job in page.Jobs)
+            {
+                await ConfirmAsync(job.Id);
+            }
+
+            query = query with { Cursor = page.NextCursor };
+        }
+        while (page.NextCursor is not null);
     }
 
     private async Task WorkRemotelyAsync()

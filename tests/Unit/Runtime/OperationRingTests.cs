@@ -26,6 +26,29 @@ public sealed class OperationRingTests
     }
 
     [Fact]
+    public void Who_takes_its_time_to_fill_a_place_holds_up_those_behind_it_and_nobody_else()
+    {
+        var ring = new OperationRing(4);
+        var (slow, quick) = (new FuncOperation<int>(_ => 1), new FuncOperation<int>(_ => 2));
+        long place = ring.TakePlace();
+        ring.Enqueue(quick);
+
+        Assert.False(ring.TryDequeue(out _));
+        Assert.True(ring.IsHeldUp);
+        Assert.False(ring.IsEmpty);
+
+        ring.Put(place, slow);
+        Assert.True(ring.TryDequeue(out var first));
+        Assert.False(ring.IsHeldUp);
+        Assert.True(ring.TryDequeue(out var second));
+        Assert.Same(slow, first);
+        Assert.Same(quick, second);
+        Assert.False(ring.TryDequeue(out _));
+        Assert.False(ring.IsHeldUp);
+        Assert.True(ring.IsEmpty);
+    }
+
+    [Fact]
     public void Many_put_in_at_once_and_each_ones_come_out_in_its_order()
     {
         const int Writers = 4;
