@@ -159,6 +159,7 @@ public class PositionIndexTests
                 {
                     model.Insert(~at, key);
                     index.Add(key);
+                    Assert.True(~at + 1 == index.RankOf(key), $"Seed {seed}, step {step}: rank of the key that came.");
                 }
             }
             else
