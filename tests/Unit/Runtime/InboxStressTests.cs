@@ -175,7 +175,7 @@ public sealed class InboxStressTests
             {
                 if (_ahead.TryRead(out var operation))
                 {
-                    Note((Numbered)operation);
+                    Note((NumberedOperation)operation);
                     count = 1;
                 }
 
@@ -184,7 +184,7 @@ public sealed class InboxStressTests
 
             while (inbox.TryRead(out var operation))
             {
-                Note((Numbered)operation);
+                Note((NumberedOperation)operation);
                 count++;
             }
 
@@ -194,7 +194,7 @@ public sealed class InboxStressTests
             return count > 0;
         }
 
-        private void Note(Numbered operation)
+        private void Note(NumberedOperation operation)
         {
             _total++;
             Read[operation.Author]++;
@@ -227,7 +227,7 @@ public sealed class InboxStressTests
                 for (int i = 0; i < burst; i++)
                 {
                     var patience = random.Next(8) == 0 ? new CancellationTokenSource() : null;
-                    var operation = new Numbered(number, next++);
+                    var operation = new NumberedOperation(number, next++);
                     under.Add((inbox.WriteAsync(operation, patience?.Token ?? default).AsTask(), patience));
                 }
 
@@ -265,23 +265,6 @@ public sealed class InboxStressTests
             {
                 SentAway++;
             }
-        }
-    }
-
-    private sealed class Numbered(int author, int number) : Operation
-    {
-        internal int Author { get; } = author;
-
-        internal int Number { get; } = number;
-
-        internal override bool Execute(LoopContext loop) => true;
-
-        internal override void Publish()
-        {
-        }
-
-        internal override void Fail(Exception exception)
-        {
         }
     }
 }

@@ -61,7 +61,7 @@ public sealed class OperationRingTests
             for (int i = 0; i < Each; i++)
             {
                 places.Wait();
-                ring.Enqueue(new Numbered(writer, i));
+                ring.Enqueue(new NumberedOperation(writer, i));
             }
         })
         { IsBackground = true }).ToList();
@@ -75,29 +75,12 @@ public sealed class OperationRingTests
             if (ring.TryDequeue(out var operation))
             {
                 places.Release();
-                var numbered = (Numbered)operation;
-                Assert.Equal(next[numbered.Writer]++, numbered.Number);
+                var numbered = (NumberedOperation)operation;
+                Assert.Equal(next[numbered.Author]++, numbered.Number);
             }
         }
 
         Assert.True(ring.IsEmpty);
         threads.ForEach(thread => thread.Join());
-    }
-
-    private sealed class Numbered(int writer, int number) : Operation
-    {
-        internal int Writer { get; } = writer;
-
-        internal int Number { get; } = number;
-
-        internal override bool Execute(LoopContext loop) => true;
-
-        internal override void Publish()
-        {
-        }
-
-        internal override void Fail(Exception exception)
-        {
-        }
     }
 }
