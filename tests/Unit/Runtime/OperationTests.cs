@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Engine.Runtime;
+using Engine.Storage;
 
 namespace Engine.Tests.Runtime;
 
@@ -70,6 +71,19 @@ public sealed class OperationTests
 
         Assert.Equal(1, await answer.WaitAsync(TestEngine.Guard));
         Assert.Equal([second, third], batch.Unanswered);
+    }
+
+    [Fact]
+    public async Task An_answer_that_cannot_be_given_stops_the_engine_and_nobody_waits_for_ever()
+    {
+        var engine = await SteppedEngine.StartAsync(new JobEngineOptions(), new MemoryJournal(), new ManualTimeProvider());
+        var (first, third) = (new FuncOperation<int>(_ => 1), new FuncOperation<int>(_ => 3));
+        var given = first.Task.AsTask();
+        var lost = third.Task.AsTask();
+        await engine.RunAsync(first, new Throwing(), third);
+
+        Assert.Equal(1, await given.WaitAsync(TestEngine.Guard));
+        await Assert.ThrowsAsync<EngineStoppedException>(() => lost.WaitAsync(TestEngine.Guard));
     }
 
     /// <summary>Callers and loops that share a pool of operations, as engines in one process do, in every order of

@@ -103,6 +103,19 @@ internal sealed class SteppedEngine
         return await answer;
     }
 
+    /// <summary>Puts operations in, and steps until nothing is left to do.</summary>
+    internal async Task RunAsync(params Operation[] operations)
+    {
+        foreach (var operation in operations)
+        {
+            await _inbox.WriteAsync(operation, CancellationToken.None);
+        }
+
+        while (_loop.Step())
+        {
+        }
+    }
+
     private async ValueTask<StateImage> ImageAsync()
     {
         var operation = new ImageOperation();
