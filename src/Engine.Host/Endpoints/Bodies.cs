@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Engine.Host.Json;
 
 namespace Engine.Host.Endpoints;
 
@@ -168,13 +169,16 @@ internal sealed record JobBody
 
         try
         {
-            return JsonElement.Parse(json.Span);
+            var element = JsonElement.Parse(json.Span);
+            JsonText.Check(element);
+            return element;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // A handler may produce what it likes. What is no JSON is shown as the text it is.
+            // A handler may produce what it likes. What is no JSON, or could not be written again, is shown as the text
+            // it is.
             return JsonSerializer.SerializeToElement(
-                System.Text.Encoding.UTF8.GetString(json.Span), HostJson.Default.String);
+                System.Text.Encoding.UTF8.GetString(json.Span), Wire.Json.String);
         }
     }
 }

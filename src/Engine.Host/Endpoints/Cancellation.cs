@@ -7,7 +7,7 @@ namespace Engine.Host.Endpoints;
 internal sealed class Cancellation(HostSettings settings, TimeProvider time)
 {
     internal static IResult Done(JobId jobId) => TypedResults.Json(
-        new CancelledBody(jobId.ToString(), "cancelled", "Build cancelled"), HostJson.Default.CancelledBody);
+        new CancelledBody(jobId.ToString(), "cancelled", "Build cancelled"), Wire.Json.CancelledBody);
 
     /// <summary>Answers 200 when the job has been cancelled, 202 when that takes longer than the configured
     /// wait.</summary>
@@ -39,7 +39,7 @@ internal sealed class Cancellation(HostSettings settings, TimeProvider time)
 
         return TypedResults.Json(
             new CancelledBody(jobId.ToString(), "cancelling", "Cancellation requested"),
-            HostJson.Default.CancelledBody,
+            Wire.Json.CancelledBody,
             statusCode: StatusCodes.Status202Accepted);
     }
 }

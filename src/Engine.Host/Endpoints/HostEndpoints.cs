@@ -28,14 +28,14 @@ internal static class HostEndpoints
     private static async Task<IResult> GetQueueAsync(JobEngine engine, CancellationToken cancellationToken) =>
         TypedResults.Json(
             QueueBody.From(await engine.GetQueueAsync(cancellationToken).ConfigureAwait(false)),
-            HostJson.Default.QueueBody);
+            Wire.Json.QueueBody);
 
     private static async Task<IResult> GetUsageAsync(
         Caller caller, JobEngine engine, CancellationToken cancellationToken)
     {
         var usage = await engine.GetUsageAsync(caller.UserId, caller.Tier, cancellationToken).ConfigureAwait(false);
         return TypedResults.Json(
-            new UsageAnswer(caller.Tier, UsageBody.From(usage)), HostJson.Default.UsageAnswer);
+            new UsageAnswer(caller.Tier, UsageBody.From(usage)), Wire.Json.UsageAnswer);
     }
 
     private static JsonHttpResult<HealthBody> GetReadiness(HostedEngine hosted, JobEngine engine) =>
@@ -59,8 +59,8 @@ internal static class HostEndpoints
 
     private static JsonHttpResult<HealthBody> Healthy(string status, TimeSpan clockLead = default) => TypedResults.Json(
         new HealthBody(status) { ClockLeadSeconds = clockLead > ClockLeadTold ? (long)clockLead.TotalSeconds : null },
-        HostJson.Default.HealthBody);
+        Wire.Json.HealthBody);
 
     private static JsonHttpResult<HealthBody> Unhealthy(string status, string? owner = null) => TypedResults.Json(
-        new HealthBody(status) { Owner = owner }, HostJson.Default.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
+        new HealthBody(status) { Owner = owner }, Wire.Json.HealthBody, statusCode: StatusCodes.Status503ServiceUnavailable);
 }

@@ -84,7 +84,7 @@ internal static class JobEndpoints
                 State = status,
                 ScheduledFor = result.ScheduledFor,
             },
-            HostJson.Default.SubmittedBody,
+            Wire.Json.SubmittedBody,
             statusCode: StatusCodes.Status201Created);
     }
 
@@ -110,7 +110,7 @@ internal static class JobEndpoints
             ? TypedResults.Json(
                 JobBody.From(
                     job, await UsageNowAsync([job], caller, engine, cancellationToken).ConfigureAwait(false), withResult: true),
-                HostJson.Default.JobBody)
+                Wire.Json.JobBody)
             : Problems.JobNotFound();
 
     /// <summary>What is left of the day is a matter of the plan that the caller has now, and not of the one that a job was
@@ -150,7 +150,7 @@ internal static class JobEndpoints
             new JobListBody(
                 [.. page.Jobs.Select(job => JobBody.From(job, usage, withResult: false))],
                 page.NextCursor?.ToString(CultureInfo.InvariantCulture)),
-            HostJson.Default.JobListBody);
+            Wire.Json.JobListBody);
     }
 
     private static async Task<IResult> ConfirmAsync(string id, Caller caller, JobEngine engine)
@@ -165,7 +165,7 @@ internal static class JobEndpoints
         {
             ConfirmOutcome.Confirmed => TypedResults.Json(
                 new ConfirmedBody(jobId.ToString(), result.IterationsGranted, UsageBody.From(result.Job!.Usage)),
-                HostJson.Default.ConfirmedBody),
+                Wire.Json.ConfirmedBody),
             ConfirmOutcome.NotFound => Problems.JobNotFound(),
             ConfirmOutcome.NotAwaiting => Problems.NotAwaitingConfirmation(),
             ConfirmOutcome.CapReached => Problems.IterationCapReached(),
@@ -220,7 +220,7 @@ internal static class JobEndpoints
         LogLineBody[] lines = [.. page.Lines.Select(LogLineBody.From)];
         return TypedResults.Json(
             new LogPageBody(lines, page.HasMore, lines.Length == 0 ? null : lines[0].Id),
-            HostJson.Default.LogPageBody);
+            Wire.Json.LogPageBody);
     }
 }
 
@@ -236,5 +236,5 @@ internal sealed class SubscriptionProblem : IResult
             StatusCodes.Status402PaymentRequired,
             new SubscriptionDetail(
                 "subscription_required", "Active subscription required to start builds.", "/billing")),
-        HostJson.Default.SubscriptionProblemBody);
+        Wire.Json.SubscriptionProblemBody);
 }

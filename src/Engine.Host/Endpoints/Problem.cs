@@ -57,7 +57,7 @@ internal sealed class ProblemResult(ProblemBody body) : IResult, IStatusCodeHttp
             httpContext.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        return WriteAsync(httpContext, Body.Status, Body, HostJson.Default.ProblemBody);
+        return WriteAsync(httpContext, Body.Status, Body, Wire.Json.ProblemBody);
     }
 
     internal static Task WriteAsync<T>(HttpContext http, int status, T body, JsonTypeInfo<T> type)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 using Engine.Host.Authentication;
+using Engine.Host.Json;
 using Engine.Host.Processes;
 using Microsoft.Net.Http.Headers;
 
@@ -149,7 +150,7 @@ internal static class SubmissionReader
         }
 
         // Any text may come back to somebody: all of it must be text.
-        CheckText(root);
+        JsonText.Check(root);
         if (!TryText(root, "project_id", JobRequest.MaxNameLength, out string? project))
         {
             return (null, Problems.Invalid(
@@ -235,37 +236,5 @@ internal static class SubmissionReader
             ? value.GetString()
             : null;
         return !string.IsNullOrWhiteSpace(text) && text.Length <= maxLength && !text.Any(char.IsControl);
-    }
-
-    // Reading a text decodes it, and throws when it cannot be decoded.
-    private static void CheckText(JsonElement element)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.String:
-                _ = element.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in element.EnumerateArray())
-                {
-                    CheckText(item);
-                }
-
-                break;
-            case JsonValueKind.Object:
-                foreach (var property in element.EnumerateObject())
-                {
-                    _ = property.Name;
-                    CheckText(property.Value);
-                }
-
-                break;
-            case JsonValueKind.Undefined:
-            case JsonValueKind.Number:
-            case JsonValueKind.True:
-            case JsonValueKind.False:
-            case JsonValueKind.Null:
-                break;
-        }
     }
 }

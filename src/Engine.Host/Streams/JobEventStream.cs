@@ -75,22 +75,22 @@ internal sealed class JobEventStream(JobWatch watch, SseWriter writer, TimeProvi
                 update.EventId,
                 null,
                 new SnapshotFrame(update.JobId.ToString(), update.Status, update.Message, update.State.WireName, 0),
-                HostJson.Default.SnapshotFrame,
+                Wire.Json.SnapshotFrame,
                 cancellationToken)
             : writer.WriteAsync(
-                update.EventId, null, UpdateFrame.From(update), HostJson.Default.UpdateFrame, cancellationToken);
+                update.EventId, null, UpdateFrame.From(update), Wire.Json.UpdateFrame, cancellationToken);
 
     private ValueTask WriteSnapshotAsync(JobView job, CancellationToken cancellationToken) => typed
         ? writer.WriteAsync(
             job.LastEventId,
             null,
             UpdateFrame.From(job, time.GetUtcNow()),
-            HostJson.Default.UpdateFrame,
+            Wire.Json.UpdateFrame,
             cancellationToken)
         : writer.WriteAsync(
             job.LastEventId,
             null,
             new SnapshotFrame(job.Id.ToString(), job.Status, job.Message, job.State.WireName, job.Position),
-            HostJson.Default.SnapshotFrame,
+            Wire.Json.SnapshotFrame,
             cancellationToken);
 }

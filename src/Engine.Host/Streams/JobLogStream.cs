@@ -59,7 +59,7 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
             }
 
             await writer
-                .WriteAsync(null, "done", new DoneFrame(status), HostJson.Default.DoneFrame, cancellationToken)
+                .WriteAsync(null, "done", new DoneFrame(status), Wire.Json.DoneFrame, cancellationToken)
                 .ConfigureAwait(false);
             return true;
         }
@@ -74,7 +74,7 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
 
     private ValueTask WriteAsync(RunLogLine line, CancellationToken cancellationToken) =>
         writer.WriteAsync(
-            line.Id, "log", LogLineBody.From(line), HostJson.Default.LogLineBody, cancellationToken);
+            line.Id, "log", LogLineBody.From(line), Wire.Json.LogLineBody, cancellationToken);
 
     private async ValueTask<long> NewestIdAsync(JobId jobId, CancellationToken cancellationToken)
     {

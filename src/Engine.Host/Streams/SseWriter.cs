@@ -49,8 +49,8 @@ internal sealed class SseWriter(HttpResponse response)
 
         Write("data: ");
 
-        // JSON without indentation has no line breaks: inside strings they are escaped.
-        using (var json = new Utf8JsonWriter(_writer))
+        // JSON without indentation has no line breaks: inside strings they are escaped, whatever somebody's text holds.
+        using (var json = new Utf8JsonWriter(_writer, Wire.WriterOptions))
         {
             JsonSerializer.Serialize(json, data, type);
         }
@@ -79,7 +79,7 @@ internal sealed class SseWriter(HttpResponse response)
         null,
         "engine-stopped",
         Problems.EngineStopped().Body,
-        HostJson.Default.ProblemBody,
+        Wire.Json.ProblemBody,
         cancellationToken);
 
     private void Write(string text) => Encoding.UTF8.GetBytes(text, _writer);
