@@ -5,6 +5,7 @@ using Engine.Diagnostics;
 using Engine.Estimation;
 using Engine.Runtime;
 using Engine.Storage;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Tests;
@@ -23,14 +24,15 @@ internal sealed class SteppedEngine
         EngineCore core,
         BatchWriter writer,
         Recovery.Report found,
-        ManualTimeProvider time)
+        ManualTimeProvider time,
+        ILogger logger)
     {
         (Time, Core, Ownership, Found) = (time, core, ownership, found);
         Progress = new JournalProgress(ownership.LastSequence);
         var metrics = new EngineMetrics();
         _loop = new CommandLoop(
             core, writer, new LoopContext(core, new LiveFeed()), _inbox, journal, ownership, time, metrics,
-            NullLogger.Instance)
+            logger)
         {
             Progress = Progress,
         };
@@ -65,14 +67,15 @@ internal sealed class SteppedEngine
     internal TimeSpan? NextWake => _loop.NextWake;
 
     internal static async Task<SteppedEngine> StartAsync(
-        JobEngineOptions options, IJournal journal, ManualTimeProvider time)
+        JobEngineOptions options, IJournal journal, ManualTimeProvider time, ILogger? logger = null)
     {
         var writer = new BatchWriter();
         var core = new EngineCore(EngineSettings.From(options), new MovingAverageEstimator(), writer);
         var ownership = await journal.AcquireAsync();
         var found = await Recovery.ReplayAsync(core, journal, ownership, CancellationToken.None);
         writer.Batch.Forgotten.Clear();
-        var engine = new SteppedEngine(options, journal, ownership, core, writer, found, time);
+        var engine = new SteppedEngine(
+            options, journal, ownership, core, writer, found, time, logger ?? NullLogger.Instance);
         await engine.AskAsync(static _ => true);
         return engine;
     }
