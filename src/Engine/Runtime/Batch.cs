@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Engine.Storage;
 
 namespace Engine.Runtime;
@@ -45,11 +46,30 @@ internal sealed class Batch
         {
             // One fence for all: from here on, who waits is seen, or sees the answer.
             Interlocked.MemoryBarrier();
-            for (int i = 0; i < Answered; i++)
+            WakeAll();
+        }
+    }
+
+    // Who waits may have asked to be woken where that is no longer possible. The others are, all the same.
+    private void WakeAll()
+    {
+        ExceptionDispatchInfo? failure = null;
+        for (int next = 0; next < Answered;)
+        {
+            try
             {
-                Answers[i].Wake();
+                while (next < Answered)
+                {
+                    Answers[next++].Wake();
+                }
+            }
+            catch (Exception exception)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(exception);
             }
         }
+
+        failure?.Throw();
     }
 
     /// <summary>Those that nobody has answered.</summary>

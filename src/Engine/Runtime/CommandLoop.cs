@@ -397,8 +397,6 @@ internal sealed class CommandLoop
     {
         _failure = exception;
         _logger.LoopFailed(exception);
-        var unknown = new EngineStoppedException(
-            "The engine has stopped on an error; what was asked may have happened or not, a restart decides.", exception);
         _inbox.Close();
         HasEnded = true;
 
@@ -407,11 +405,15 @@ internal sealed class CommandLoop
         var unanswered = _inFlight.SelectMany(batch => batch.Unanswered).Concat(underWay).Concat(_context.PendingClaims);
         foreach (var operation in unanswered.Distinct())
         {
-            operation.Fail(unknown);
+            Tell(operation, Unknown(exception));
         }
 
-        _context.Image?.Fail(unknown);
-        _context.Image = null;
+        if (_context.Image is { } image)
+        {
+            Tell(image, Unknown(exception));
+            _context.Image = null;
+        }
+
         _inFlight.Clear();
         _context.PendingClaims.Clear();
         _context.Feed.Close();
@@ -435,7 +437,7 @@ internal sealed class CommandLoop
             _inbox.Disperse();
             if (_ahead.TryRead(out var operation))
             {
-                operation.Fail(new EngineStoppedException("The engine has stopped.", _failure!));
+                Tell(operation, new EngineStoppedException("The engine has stopped.", _failure!));
                 any = true;
             }
             else
@@ -446,6 +448,23 @@ internal sealed class CommandLoop
         }
 
         return any;
+    }
+
+    // For each its own: one that many threads throw grows with every throw, and so does what the next throw copies.
+    private static EngineStoppedException Unknown(Exception cause) => new(
+        "The engine has stopped on an error; what was asked may have happened or not, a restart decides.", cause);
+
+    // Whoever cannot be told, because it waits where nothing can be run any more, keeps nobody else from hearing it.
+    private void Tell(Operation operation, Exception news)
+    {
+        try
+        {
+            operation.Fail(news);
+        }
+        catch (Exception exception)
+        {
+            _logger.LoopFailed(exception);
+        }
     }
 
     private long MonotonicMs() => (long)_time.GetElapsedTime(0).TotalMilliseconds;

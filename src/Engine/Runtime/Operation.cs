@@ -30,7 +30,7 @@ internal abstract class Operation
     {
     }
 
-    /// <summary>Gives the news that there will be no answer.</summary>
+    /// <summary>Gives the news that there will be no answer. The exception is for this operation's caller alone.</summary>
     internal abstract void Fail(Exception exception);
 
     /// <summary>Gives the answer, and wakes who waits for it.</summary>
@@ -83,8 +83,11 @@ internal abstract class Operation<TResult> : Operation, IValueTaskSource<TResult
 
     internal override void Fail(Exception exception)
     {
+        // Not by Publish: it may be what has failed, and nothing is handed out.
         _failure = exception;
-        PublishAlone();
+        Volatile.Write(ref _answered, _life);
+        Interlocked.MemoryBarrier();
+        Wake();
     }
 
     public TResult GetResult(short token)
@@ -124,6 +127,13 @@ internal abstract class Operation<TResult> : Operation, IValueTaskSource<TResult
     {
         Check(token, isAnswered: true);
         int life = _life;
+
+        // Most lives pass without anybody waiting: the last that was woken may be so old that its number seems to be to
+        // come.
+        if (_woken - life > 0)
+        {
+            _woken = life - 1;
+        }
 
         // A fence: either this sees the answer, or the loop sees who waits.
         Interlocked.Exchange(ref _awaited, life);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Engine.Runtime;
 using Engine.Storage;
 
@@ -84,6 +85,87 @@ public sealed class OperationTests
 
         Assert.Equal(1, await given.WaitAsync(TestEngine.Guard));
         await Assert.ThrowsAsync<EngineStoppedException>(() => lost.WaitAsync(TestEngine.Guard));
+    }
+
+    [Fact]
+    public async Task Who_asked_for_what_cannot_be_published_hears_that_the_engine_has_stopped_like_all_others()
+    {
+        var engine = await SteppedEngine.StartAsync(new JobEngineOptions(), new MemoryJournal(), new ManualTimeProvider());
+        var (broken, next) = (new Unpublishable(), new FuncOperation<int>(_ => 1));
+        var answers = new[] { broken.Task.AsTask(), next.Task.AsTask() };
+
+        await engine.RunAsync(broken, next);
+
+        foreach (var answer in answers)
+        {
+            await Assert.ThrowsAsync<EngineStoppedException>(() => answer.WaitAsync(TestEngine.Guard));
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_cannot_be_woken_keeps_nobody_else_from_being_woken(bool fails)
+    {
+        var engine = await SteppedEngine.StartAsync(new JobEngineOptions(), new MemoryJournal(), new ManualTimeProvider());
+        var (first, second, third) = (Question(1), Question(2), Question(3));
+        WaitInClosedContext(first);
+        WaitInClosedContext(second);
+        var answer = third.Task.AsTask();
+
+        await engine.RunAsync(fails ? [new Throwing(), first, second, third] : [first, second, third]);
+
+        if (fails)
+        {
+            await Assert.ThrowsAsync<EngineStoppedException>(() => answer.WaitAsync(TestEngine.Guard));
+        }
+        else
+        {
+            Assert.Equal(3, await answer.WaitAsync(TestEngine.Guard));
+        }
+    }
+
+    /// <summary>An exception keeps each place it is thrown at: one for all would cost each caller what all before have
+    /// left there, and an engine may fail with very many waiting.</summary>
+    [Fact]
+    public async Task What_many_are_told_does_not_grow_with_each_who_hears_it()
+    {
+        var engine = await SteppedEngine.StartAsync(new JobEngineOptions(), new MemoryJournal(), new ManualTimeProvider());
+        var operations = Enumerable.Range(0, 20).Select(Question).ToList();
+        var answers = operations.Select(operation => operation.Task.AsTask()).ToList();
+
+        await engine.RunAsync([new Throwing(), .. operations]);
+
+        var lengths = new List<int>();
+        foreach (var answer in answers)
+        {
+            var news = await Assert.ThrowsAsync<EngineStoppedException>(() => answer.WaitAsync(TestEngine.Guard));
+            Assert.Equal("Broken.", news.InnerException?.Message);
+            lengths.Add(news.StackTrace!.Length);
+        }
+
+        Assert.All(lengths, length => Assert.Equal(lengths[0], length));
+    }
+
+    /// <summary>Lives are numbered in 32 bits, which a pooled operation can use up; most of them nobody waits for.</summary>
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(int.MinValue)]
+    [InlineData(int.MinValue + 7)]
+    [InlineData(-1)]
+    public async Task Who_waits_is_woken_however_many_have_not_waited_before(int life)
+    {
+        var operation = Question(0);
+        LifeOf(operation) = life;
+        AnsweredOf(operation) = unchecked(life - 1);
+        for (int i = 0; i < 3; i++)
+        {
+            operation.Execute(null!);
+            var answer = operation.Task.AsTask();
+            operation.Publish();
+            operation.Wake();
+            Assert.Equal(0, await answer.WaitAsync(TestEngine.Guard));
+        }
     }
 
     /// <summary>Callers and loops that share a pool of operations, as engines in one process do, in every order of
@@ -178,6 +260,20 @@ public sealed class OperationTests
         return operation;
     }
 
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_life")]
+    private static extern ref int LifeOf(Operation<int> operation);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_answered")]
+    private static extern ref int AnsweredOf(Operation<int> operation);
+
+    private static void WaitInClosedContext(FuncOperation<int> operation)
+    {
+        var before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(new ClosedContext());
+        operation.Task.GetAwaiter().OnCompleted(() => Assert.Fail("It was closed."));
+        SynchronizationContext.SetSynchronizationContext(before);
+    }
+
     private sealed class Echo : Operation<int>
     {
         private int _answer;
@@ -195,6 +291,24 @@ public sealed class OperationTests
         }
 
         protected override void Recycle() => Pool!.Return(this);
+    }
+
+    private sealed class Unpublishable : Operation<int>
+    {
+        private int _answer;
+
+        protected override ref int Answer => ref _answer;
+
+        internal override bool Execute(LoopContext loop) => true;
+
+        internal override void Publish() => throw new InvalidOperationException("Broken.");
+    }
+
+    // As that of a window which is gone.
+    private sealed class ClosedContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state) =>
+            throw new InvalidOperationException("Closed.");
     }
 
     private sealed class Throwing : Operation
