@@ -55,9 +55,13 @@ internal sealed partial class DevelopmentAuthentication(
         }
 
         var principal = new ClaimsPrincipal(identity);
-        return Task.FromResult(Caller.Read(principal, settings) is null
-            ? AuthenticateResult.Fail("The user or the tier is not usable.")
-            : AuthenticateResult.Success(new AuthenticationTicket(principal, Name)));
+        if (Caller.Read(principal, settings, out string? problem) is null)
+        {
+            Challenge.LogUnusable(Logger, problem!);
+            return Task.FromResult(AuthenticateResult.Fail("The user or the tier is not usable."));
+        }
+
+        return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(principal, Name)));
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) => Challenge.WriteAsync(Context);

@@ -47,9 +47,13 @@ internal sealed partial class JwtAuthentication(
         }
 
         var principal = new ClaimsPrincipal(result.ClaimsIdentity);
-        return Caller.Read(principal, settings) is null
-            ? AuthenticateResult.Fail("The token names no usable user or tier.")
-            : AuthenticateResult.Success(new AuthenticationTicket(principal, Name));
+        if (Caller.Read(principal, settings, out string? problem) is null)
+        {
+            Challenge.LogUnusable(Logger, problem!);
+            return AuthenticateResult.Fail("The token names no usable user or tier.");
+        }
+
+        return AuthenticateResult.Success(new AuthenticationTicket(principal, Name));
     }
 
     // A client that is told 401 throws its token away: not because of us.

@@ -151,11 +151,9 @@ internal static class SubmissionReader
 
         // Any text may come back to somebody: all of it must be text.
         JsonText.Check(root);
-        if (!TryText(root, "project_id", JobRequest.MaxNameLength, out string? project))
+        if (NameProblem(root, "project_id", JobRequest.MaxNameLength, out string? project) is { } wrongProject)
         {
-            return (null, Problems.Invalid(
-                "project_id",
-                $"must be 1 to {JobRequest.MaxNameLength} characters, not only blanks, none of them a control character"));
+            return (null, Problems.Invalid("project_id", wrongProject));
         }
 
         if (!root.TryGetProperty("goal", out var goal)
@@ -166,9 +164,9 @@ internal static class SubmissionReader
         }
 
         string? type = DefaultType;
-        if (IsPresent(root, "type") && !TryText(root, "type", 64, out type))
+        if (IsPresent(root, "type") && NameProblem(root, "type", 64, out type) is { } wrongType)
         {
-            return (null, Problems.Invalid("type", "must be the name of a job type"));
+            return (null, Problems.Invalid("type", wrongType));
         }
 
         int priority = 0;
@@ -230,11 +228,11 @@ internal static class SubmissionReader
     private static bool IsPresent(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
 
-    private static bool TryText(JsonElement root, string name, int maxLength, out string? text)
+    private static string? NameProblem(JsonElement root, string name, int maxLength, out string? text)
     {
         text = root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()
             : null;
-        return !string.IsNullOrWhiteSpace(text) && text.Length <= maxLength && !text.Any(char.IsControl);
+        return text is null ? $"must be text of 1 to {maxLength} characters" : JobRequest.NameProblem(text, maxLength);
     }
 }

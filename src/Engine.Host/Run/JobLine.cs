@@ -201,11 +201,7 @@ internal sealed record JobLine
     private static string NameOf(JsonElement json, string field)
     {
         string name = ProcessPayload.Text(json, field, JobRequest.MaxNameLength);
-        ProcessPayload.Require(
-            !string.IsNullOrWhiteSpace(name) && !name.Any(char.IsControl),
-            field,
-            "must hold something visible and no control characters");
-        return name;
+        return JobRequest.NameProblem(name) is { } problem ? throw new FieldException(field, problem) : name;
     }
 
     private static byte[] ToJson(ProcessPayload payload)

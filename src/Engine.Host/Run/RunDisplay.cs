@@ -5,7 +5,17 @@ namespace Engine.Host.Run;
 
 /// <summary>How many jobs of the file are where, for one tier.</summary>
 internal sealed record TierCounts(
-    string Tier, int Scheduled, int Waiting, int Running, int Done, int Failed, string Estimate);
+    string Tier, int Scheduled, int Waiting, int Running, int Done, int Failed, string Estimate)
+{
+    /// <summary>A wait for people who look on. The words of the API are laid down (seed-semantics 1.5, 1.7), down to
+    /// "0 seconds-0 seconds", which is what jobs of a moment come to.</summary>
+    internal static string InWords(WaitEstimate wait)
+    {
+        string lower = WaitEstimate.Format(wait.LowerSeconds);
+        string upper = WaitEstimate.Format(wait.UpperSeconds);
+        return wait.UpperSeconds <= 1 ? "a second at most" : lower == upper ? upper : wait.Message;
+    }
+}
 
 /// <summary>Shows what goes on. This one writes plain lines, for pipes, logs and people who like them.</summary>
 internal class RunDisplay(Printer printer, TimeProvider time)

@@ -170,7 +170,7 @@ internal sealed class RunSession(
             jobs[tier.Tier].Count(job => job.State == JobState.Running),
             jobs[tier.Tier].Count(job => job.State == JobState.Completed),
             jobs[tier.Tier].Count(job => job.State.IsFinal && job.State != JobState.Completed),
-            tier.NextEstimate.Message))]);
+            TierCounts.InWords(tier.NextEstimate)))]);
     }
 
     private IEnumerable<string> Remarks(List<JobView> views)

@@ -12,7 +12,6 @@ internal static class RequestRules
     /// <summary>Named resources that a request, or a job type, may have. All names of a job lie in one frame.</summary>
     internal const int MaxResources = 16;
 
-
     private const int MaxMessageLength = 500;
     private const int MaxErrorLength = 2000;
     private const int MaxDebugIdLength = 128;
@@ -151,33 +150,8 @@ internal static class RequestRules
         ? text
         : text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)];
 
-    private static Refusal? NameObjection(string? name, string field)
-    {
-        if (string.IsNullOrWhiteSpace(name) || name.Length > JobRequest.MaxNameLength)
-        {
-            return Invalid(field, $"{field} has 1 to {JobRequest.MaxNameLength} characters, and not only blanks.");
-        }
-
-        // Mostly nothing but these.
-        if (!name.AsSpan().ContainsAnyExceptInRange(' ', '~'))
-        {
-            return null;
-        }
-
-        for (int i = 0; i < name.Length; i++)
-        {
-            // Half of a pair is no character: it would come back from the journal as another.
-            bool isPair = char.IsHighSurrogate(name[i]) && i + 1 < name.Length && char.IsLowSurrogate(name[i + 1]);
-            if (char.IsControl(name[i]) || (char.IsSurrogate(name[i]) && !isPair))
-            {
-                return Invalid(field, $"{field} holds a character that names may not hold.");
-            }
-
-            i += isPair ? 1 : 0;
-        }
-
-        return null;
-    }
+    private static Refusal? NameObjection(string? name, string field) =>
+        JobRequest.NameProblem(name) is { } problem ? Invalid(field, $"{field} {problem}.") : null;
 
     private static bool IsKey(string key) =>
         key.Length is > 0 and <= JobRequest.MaxIdempotencyKeyLength && key.All(static c => c is > ' ' and < '\x7f');

@@ -307,22 +307,28 @@ public class JobTests
     }
 
     [Theory]
-    [InlineData("  ", HttpStatusCode.UnprocessableEntity)]
-    [InlineData("𠮷野家 \ud83c\udf5c", HttpStatusCode.Created)]
-    public async Task A_project_has_a_name_of_whole_characters(string project, HttpStatusCode expected)
+    [InlineData("𠮷野家 \ud83c\udf5c")]
+    [InlineData("\ud83d\udc69\u200d\ud83d\udc67")]
+    public async Task A_project_has_a_name_of_whole_characters(string project)
     {
         await using var server = await EngineServer.StartAsync();
 
-        var body = await (await server.Client().SubmitAsync(project)).JsonAsync(expected);
+        string id = await server.Client().SubmittedAsync(project);
 
-        if (expected == HttpStatusCode.Created)
-        {
-            Assert.Equal(project, (await server.Client().JobAsync(body.Text("job_id"))).Text("project_id"));
-        }
-        else
-        {
-            Assert.Equal(
-                "project_id: must be 1 to 128 characters, not only blanks, none of them a control character", body.Detail());
-        }
+        Assert.Equal(project, (await server.Client().JobAsync(id)).Text("project_id"));
+    }
+
+    [Theory]
+    [InlineData("  ", "project_id: must be 1 to 128 characters, not only blanks")]
+    [InlineData("a\u001b[2J", "project_id: must not hold a control character; found U+001B at character 2")]
+    [InlineData("\u202egpj",
+        "project_id: must not hold a code that turns the direction of writing; found U+202E at character 1")]
+    public async Task A_project_without_a_usable_name_is_told_why(string project, string detail)
+    {
+        await using var server = await EngineServer.StartAsync();
+
+        var body = await (await server.Client().SubmitAsync(project)).JsonAsync(HttpStatusCode.UnprocessableEntity);
+
+        Assert.Equal((detail, "project_id"), (body.Detail(), body.Text("field")));
     }
 }

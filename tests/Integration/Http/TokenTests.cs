@@ -2,6 +2,8 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Engine.Tests.Http;
 
@@ -33,6 +35,8 @@ public sealed class TokenTests(TokenServer fixture) : IClassFixture<TokenServer>
         ["empty user"] = () => Token(Claims(("sub", ""))),
         ["two users"] = () => Token(Claims(("sub", new[] { "a", "b" }))),
         ["a user with a line break"] = () => Token(Claims(("sub", "a\nb"))),
+        ["a user with half of a character"] = () => Token("""{"sub":"a\ud83d"}"""),
+        ["a user that turns the direction of writing"] = () => Token(Claims(("sub", "a\u202eb"))),
         ["a user of 129 characters"] = () => Token(Claims(("sub", new string('u', 129)))),
         ["two tiers"] = () => Token(Claims(("tier", new[] { "bootstrapper", "cto_scale" }))),
         ["larger than 16 KiB"] = () => Token(Claims(("junk", new string('j', 17 * 1024)))),
@@ -71,6 +75,26 @@ public sealed class TokenTests(TokenServer fixture) : IClassFixture<TokenServer>
 
         var other = fixture.Server.ClientWith(Token(Claims(("sub", "john"))));
         Assert.Equal(HttpStatusCode.NotFound, (await other.GetAsync($"/api/jobs/{id}")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("sub", "a\u202eb", "the user's claim 'sub' must not hold a code that turns the direction of writing; found U+202E at character 2")]
+    [InlineData("sub", "a b", "the user's claim 'sub' must not hold blanks")]
+    [InlineData("sub", null, "the user's claim 'sub' must be there, and once")]
+    [InlineData("tier", "\u0000", "the tier's claim 'tier' must not hold a control character; found U+0000 at character 1")]
+    public async Task What_is_wrong_with_a_token_that_is_otherwise_good_is_logged(string claim, string? value, string problem)
+    {
+        using var log = new TestLog();
+        await using var server = await EngineServer.StartAsync(
+            null,
+            [.. TokenServer.Settings, ("Logging:LogLevel:Default", "Warning")],
+            services => services.AddSingleton<ILoggerProvider>(log));
+
+        using var response = await server.ClientWith(Token(Claims((claim, value)))).GetAsync("/api/jobs");
+
+        var body = await response.JsonAsync(HttpStatusCode.Unauthorized);
+        Assert.Equal("Invalid token", body.Detail());
+        Assert.EndsWith(": " + problem, await log.NextAsync(4205), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,17 +156,27 @@ public sealed class TokenTests(TokenServer fixture) : IClassFixture<TokenServer>
         return claims;
     }
 
+    // What no serializer would write.
+    private static string Token(string claims)
+    {
+        string rest = JsonSerializer.Serialize(Claims().Where(claim => claim.Key != "sub").ToDictionary());
+        return Token(Encoding.ASCII.GetBytes($"{claims[..^1]},{rest[1..]}"), "HS256", TokenServer.Key, null);
+    }
+
     private static string Token(
         Dictionary<string, object> claims,
         string algorithm = "HS256",
         string? key = TokenServer.Key,
-        Dictionary<string, object>? header = null)
+        Dictionary<string, object>? header = null) =>
+        Token(JsonSerializer.SerializeToUtf8Bytes(claims), algorithm, key, header);
+
+    private static string Token(byte[] claims, string algorithm, string? key, Dictionary<string, object>? header)
     {
         header ??= [];
         header["alg"] = algorithm;
         header["typ"] = "JWT";
         string signed = Base64(JsonSerializer.SerializeToUtf8Bytes(header))
-            + "." + Base64(JsonSerializer.SerializeToUtf8Bytes(claims));
+            + "." + Base64(claims);
         byte[] secret = Encoding.UTF8.GetBytes(key ?? "");
         byte[] text = Encoding.ASCII.GetBytes(signed);
         byte[] signature = key is null ? []
@@ -171,13 +205,17 @@ public sealed class TokenServer : IAsyncLifetime
 
     internal EngineServer Server { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Server = await EngineServer.StartAsync(
+    internal static (string Key, string Value)[] Settings { get; } =
+    [
         ("MaxConcurrentRuns", "0"),
         ("RequireSubscription", "true"),
         ("Engine:Authentication:Mode", "Jwt"),
         ("Engine:Authentication:SigningKey", Key),
         ("Engine:Authentication:Issuer", Issuer),
-        ("Engine:Authentication:Audience", Audience));
+        ("Engine:Authentication:Audience", Audience),
+    ];
+
+    public async Task InitializeAsync() => Server = await EngineServer.StartAsync(Settings);
 
     public async Task DisposeAsync() => await Server.DisposeAsync();
 }

@@ -1,4 +1,5 @@
 using Engine.Host.Cli;
+using Engine.Host.Run;
 using Engine.Tests.Http;
 
 namespace Engine.Tests.Run;
@@ -30,6 +31,15 @@ public sealed class RunOutputTests : IDisposable
             Assert.Single(result.Problems));
         Assert.Equal(1, shown.Failures);
     }
+
+    [Theory]
+    [InlineData(0, 0, "a second at most")]
+    [InlineData(0, 1, "a second at most")]
+    [InlineData(1, 2, "1 seconds-2 seconds")]
+    [InlineData(63, 117, "1 minute")]
+    [InlineData(336, 624, "5 minutes-10 minutes")]
+    public void A_wait_is_shown_in_words(long lower, long upper, string words) =>
+        Assert.Equal(words, TierCounts.InWords(new WaitEstimate(upper, lower, upper, EstimateConfidence.Low)));
 
     [Fact]
     public async Task Neither_does_one_that_cannot_even_be_complained_about()

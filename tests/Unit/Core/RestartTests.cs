@@ -27,6 +27,35 @@ public sealed class RestartTests
         Assert.Contains(before, text => text.Contains("State = Cancelled", StringComparison.Ordinal));
     }
 
+    /// <summary>The rules of names are those of requests: what is in a journal was accepted once, by whatever rules held
+    /// then.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DA_19_names_that_would_be_refused_today_are_kept_and_their_jobs_run(bool snapshot)
+    {
+        const string User = "ada\u0007\u2028\u202eb";
+        var journal = new MemoryJournal();
+        var time = new ManualTimeProvider();
+        var id = new JobId(Guid.Parse("00000000-0000-0000-0000-000000000001"));
+        var options = new JobEngineOptions { Types = [new JobType { Name = "work" }, TestEngine.BuildType] };
+        var old = await SteppedEngine.StartAsync(options, journal, time);
+        Assert.Equal(SubmitOutcome.Queued, (await old.SubmitAsync(User, id)).Outcome);
+        if (snapshot)
+        {
+            await old.Snapshotter.TakeAsync(CancellationToken.None);
+        }
+
+        await using var engine = await TestEngine.StartAsync(time: time, journal: journal);
+        var refused = await engine.SubmitAsync(User);
+        var run = await engine.ClaimOneAsync();
+        await engine.CompleteAsync(run);
+
+        Assert.Equal((RefusalReason.Invalid, "UserId"), (refused.Refusal!.Reason, refused.Refusal.Field));
+        Assert.Equal((User, JobState.Completed), ((await engine.ViewAsync(id)).UserId, (await engine.ViewAsync(id)).State));
+        Assert.Equal(id, Assert.Single((await engine.Engine.ListAsync(new JobQuery { UserId = User })).Jobs).Id);
+    }
+
     [Fact]
     public async Task DA_19_what_happens_next_is_the_same_with_and_without_a_restart()
     {

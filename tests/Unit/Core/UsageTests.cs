@@ -158,11 +158,14 @@ public sealed class UsageTests
         Assert.Equal((SubmitOutcome.Scheduled, Midnight.AddDays(2)), (fresh.Outcome, fresh.ScheduledFor));
     }
 
-    [Fact]
-    public async Task DA_4_how_far_ahead_one_may_schedule_is_bounded()
+    [Theory]
+    [InlineData(1, "Every day up to 1 day ahead is full for this user.")]
+    [InlineData(2, "Every day up to 2 days ahead is full for this user.")]
+    public async Task DA_4_how_far_ahead_one_may_schedule_is_bounded(int days, string message)
     {
-        await using var engine = await TestEngine.StartAsync(options => options.MaxDaysAhead = 2);
-        for (int i = 0; i < 15; i++)
+        await using var engine = await TestEngine.StartAsync(options => options.MaxDaysAhead = days);
+        int most = 5 * (days + 1);
+        for (int i = 0; i < most; i++)
         {
             Assert.NotEqual(SubmitOutcome.Refused, (await engine.SubmitAsync()).Outcome);
         }
@@ -170,9 +173,10 @@ public sealed class UsageTests
         var refused = await engine.SubmitAsync();
 
         Assert.Equal((SubmitOutcome.Refused, RefusalReason.ScheduleFull), (refused.Outcome, refused.Refusal!.Reason));
+        Assert.Equal(message, refused.Refusal.Message);
         Assert.Equal(Midnight - engine.Time.GetUtcNow(), refused.Refusal.RetryAfter);
-        Assert.Equal(15, refused.Usage.JobsUsed);
-        Assert.Equal(15, (await engine.Engine.ListAsync(new JobQuery { UserId = "u" })).Jobs.Count);
+        Assert.Equal(most, refused.Usage.JobsUsed);
+        Assert.Equal(most, (await engine.Engine.ListAsync(new JobQuery { UserId = "u" })).Jobs.Count);
     }
 
     [Fact]

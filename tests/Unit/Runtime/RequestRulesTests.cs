@@ -23,14 +23,35 @@ public sealed class RequestRulesTests
         Assert.Null(Objection(With(field, new string('x', longest))));
         Assert.Null(Objection(With(field, "ÄÖ-名前 with a space")));
         Assert.Null(Objection(With(field, "𠮷野 \ud83d\ude00")));
+        Assert.Null(Objection(With(field, "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \ud83d\udc69\u200d\ud83d\udc67")));
         foreach (string wrong in (string[])
-            ["", " ", "\t", new string('x', longest + 1), "a\nb", "a\0b", "a\u007fb", "\ud83d", "\ude00", "\ude00\ud83d", "\ud83dx"])
+            ["", " ", "\t", new string('x', longest + 1), "a\nb", "a\0b", "a\u007fb", "\ud83d", "\ude00", "\ude00\ud83d", "\ud83dx",
+            "a\u0085b", "a\u2028b", "a\u2029b", "\u202atxt", "\u202egpj.exe", "\u2066a", "a\u2069"])
         {
             var refusal = Objection(With(field, wrong));
             Assert.True(refusal is not null, $"{field} '{wrong}' was taken");
             Assert.Equal((RefusalReason.Invalid, field), (refusal.Reason, refusal.Field));
         }
     }
+
+    [Theory]
+    [InlineData("", "UserId must be 1 to 128 characters, not only blanks.")]
+    [InlineData("a\u0007", "UserId must not hold a control character; found U+0007 at character 2.")]
+    [InlineData("ab\u2028", "UserId must not hold a separator of lines; found U+2028 at character 3.")]
+    [InlineData("\ud83d\ude00\u202e", "UserId must not hold a code that turns the direction of writing; found U+202E at character 3.")]
+    public void A_name_that_is_refused_is_told_why(string name, string message) =>
+        Assert.Equal(message, Objection(Good with { UserId = name })?.Message);
+
+    // Not as data of the theory: an attribute cannot hold it.
+    [Fact]
+    public void Half_of_a_character_is_told_with_its_place() =>
+        A_name_that_is_refused_is_told_why(
+            "\ud83d\ude00\ude00", "UserId must not hold half of a surrogate pair; found U+DE00 at character 3.");
+
+    [Fact]
+    public void A_name_that_is_too_long_is_told_how_long_it_is() =>
+        A_name_that_is_refused_is_told_why(
+            new string('x', 129), "UserId must be 1 to 128 characters, not only blanks; found 129.");
 
     [Theory]
     [InlineData(-1, false)]
