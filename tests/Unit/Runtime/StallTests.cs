@@ -71,6 +71,37 @@ public sealed class StallTests
         Assert.All([1_000L, 1_900L, 2_800L], now => Assert.Equal(0, stalls.Look(now, firstDeadlineMs: 900, leaseMs: 60_000)));
     }
 
+    [Fact]
+    public async Task F7_a_heartbeat_that_waits_behind_a_caller_which_was_put_to_sleep_still_counts()
+    {
+        await using var journal = new MemoryJournal();
+        var engine = await SteppedEngine.StartAsync(Options, journal, _time);
+        await engine.SubmitAsync("u", JobId.New(1, 0, 1));
+        await engine.SubmitAsync("u", JobId.New(1, 0, 2));
+        var open = new List<RunLease>();
+        Assert.Equal(2, await engine.WorkAsync(open, 2));
+        var (heard, gone) = (open[0], open[1]);
+        _time.Advance(Options.LeaseDuration - TimeSpan.FromMilliseconds(1));
+        Assert.Equal(JobState.Running, await StateAsync(engine, heard));
+
+        var stalled = new StalledCaller(engine.Inbox);
+        var heartbeat = new FuncOperation<LeaseAnswer>(loop => Leasing.DecideHeartbeat(loop.Core, heard));
+        var answer = heartbeat.Task.AsTask();
+        await engine.RunAsync(heartbeat);
+
+        // Too short to pass for a stall of the loop.
+        _time.Advance(TimeSpan.FromMilliseconds(500));
+        await engine.RunAsync();
+        Assert.All(open, lease => Assert.Equal(JobState.Running, engine.Core.State.Jobs[lease.JobId].State));
+        Assert.False(answer.IsCompleted);
+        stalled.GoOn(new FuncOperation<int>(_ => 0));
+        await engine.RunAsync();
+
+        Assert.Equal(LeaseAnswer.Accepted, await answer.WaitAsync(TestEngine.Guard));
+        Assert.Equal(JobState.Running, await StateAsync(engine, heard));
+        Assert.Equal(JobState.Queued, await StateAsync(engine, gone));
+    }
+
     private static Task<JobState> StateAsync(SteppedEngine engine, RunLease lease) =>
         engine.AskAsync(core => core.State.Jobs[lease.JobId].State);
 

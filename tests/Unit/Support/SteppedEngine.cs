@@ -14,7 +14,6 @@ namespace Engine.Tests;
 /// calls.</summary>
 internal sealed class SteppedEngine
 {
-    private readonly Inbox _inbox = new(65_536);
     private readonly CommandLoop _loop;
 
     private SteppedEngine(
@@ -31,7 +30,7 @@ internal sealed class SteppedEngine
         Progress = new JournalProgress(ownership.LastSequence);
         var metrics = new EngineMetrics();
         _loop = new CommandLoop(
-            core, writer, new LoopContext(core, new LiveFeed()), _inbox, journal, ownership, time, metrics,
+            core, writer, new LoopContext(core, new LiveFeed()), Inbox, journal, ownership, time, metrics,
             logger)
         {
             Progress = Progress,
@@ -51,6 +50,8 @@ internal sealed class SteppedEngine
             GrowthPerByte = options.SnapshotGrowth,
         };
     }
+
+    internal Inbox Inbox { get; } = new(65_536);
 
     internal ManualTimeProvider Time { get; }
 
@@ -94,7 +95,7 @@ internal sealed class SteppedEngine
     {
         var operation = new FuncOperation<T>(loop => question(loop.Core));
         var answer = operation.Task;
-        await _inbox.WriteAsync(operation, CancellationToken.None);
+        await Inbox.WriteAsync(operation, CancellationToken.None);
         while (!answer.IsCompleted)
         {
             if (!_loop.Step())
@@ -111,7 +112,7 @@ internal sealed class SteppedEngine
     {
         foreach (var operation in operations)
         {
-            await _inbox.WriteAsync(operation, CancellationToken.None);
+            await Inbox.WriteAsync(operation, CancellationToken.None);
         }
 
         while (_loop.Step())
@@ -123,7 +124,7 @@ internal sealed class SteppedEngine
     {
         var operation = new ImageOperation();
         var answer = operation.Task;
-        await _inbox.WriteAsync(operation, CancellationToken.None);
+        await Inbox.WriteAsync(operation, CancellationToken.None);
         while (!answer.IsCompleted)
         {
             if (!_loop.Step())
