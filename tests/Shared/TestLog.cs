@@ -23,15 +23,20 @@ internal class TestLog : ILoggerProvider, ILogger
         Func<TState, Exception?, string> formatter) => _lines.Writer.TryWrite((eventId.Id, formatter(state, exception)));
 
     /// <summary>The next message with this number.</summary>
-    internal async Task<string> NextAsync(int id)
+    internal async Task<string> NextAsync(int id) => (await NextAsync([id])).Text;
+
+    /// <summary>The number of the next message with one of these.</summary>
+    internal async Task<int> NextOfAsync(params int[] ids) => (await NextAsync(ids)).Id;
+
+    private async Task<(int Id, string Text)> NextAsync(int[] ids)
     {
         using var guard = new CancellationTokenSource(TestEngine.Guard);
         while (true)
         {
-            var (found, text) = await _lines.Reader.ReadAsync(guard.Token);
-            if (found == id)
+            var line = await _lines.Reader.ReadAsync(guard.Token);
+            if (ids.Contains(line.Id))
             {
-                return text;
+                return line;
             }
         }
     }

@@ -71,6 +71,13 @@ internal static class ServeHost
         });
         builder.Services.AddSingleton(address);
         builder.Services.AddHostedService<EngineWatch>();
+        if (CertificateFiles.Named(configuration) is { } certificate)
+        {
+            builder.Services.AddSingleton(certificate);
+            builder.Services.AddSingleton<CertificateRenewal>();
+            builder.Services.AddHostedService(provider => provider.GetRequiredService<CertificateRenewal>());
+        }
+
         builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<SettingsReload>(
             provider, configuration));
         services?.Invoke(builder.Services);
@@ -125,6 +132,12 @@ internal static class ServeHost
     {
         try
         {
+            if (kestrel.ApplicationServices.GetService<CertificateRenewal>() is { } renewal)
+            {
+                renewal.Starts();
+                kestrel.ConfigureHttpsDefaults(https => https.OnAuthenticate = (_, connection) => renewal.Use(connection));
+            }
+
             kestrel.Configure(configuration.GetSection("Kestrel")).Load();
             var named = configuration.GetSection(SettingsRules.CertificateKey);
             if (named["Path"] is { Length: > 0 } path && named["KeyPath"] is null or ""

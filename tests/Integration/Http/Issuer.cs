@@ -188,15 +188,44 @@ internal sealed class Issuer : IAsyncDisposable
 /// <summary>Certificates of tests: of this machine, self-signed, and soon past their end.</summary>
 internal static class Certificates
 {
-    internal static X509Certificate2 Create()
+    /// <param name="at">It is valid then.</param>
+    /// <param name="forServers">Or else for clients only.</param>
+    internal static X509Certificate2 Create(DateTimeOffset? at = null, bool forServers = true)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var now = at ?? DateTimeOffset.UtcNow;
+        return Leaf(key, forServers).CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+    }
+
+    /// <summary>One that is signed by another, which is signed by a root that nobody is shown.</summary>
+    internal static (X509Certificate2 Leaf, X509Certificate2 Between) CreateChain(DateTimeOffset at)
+    {
+        using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var root = Authority("CN=root", rootKey).CreateSelfSigned(at.AddHours(-3), at.AddHours(3));
+        using var betweenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var between = Authority("CN=between", betweenKey)
+            .Create(root, at.AddHours(-2), at.AddHours(2), [1]).CopyWithPrivateKey(betweenKey);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var leaf = Leaf(key, forServers: true).Create(between, at.AddHours(-1), at.AddHours(1), [2]);
+        return (leaf.CopyWithPrivateKey(key), X509CertificateLoader.LoadCertificate(between.RawData));
+    }
+
+    private static CertificateRequest Authority(string name, ECDsa key)
+    {
+        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
+        return request;
+    }
+
+    private static CertificateRequest Leaf(ECDsa key, bool forServers)
+    {
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         names.AddDnsName("localhost");
         request.CertificateExtensions.Add(names.Build());
-        var now = DateTimeOffset.UtcNow;
-        return request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(
+            [new Oid(forServers ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], critical: false));
+        return request;
     }
 }
