@@ -26,19 +26,31 @@ internal sealed partial class ReferenceEngine
         return runs;
     }
 
-    private ReferenceJob? Holder(RunLease lease) => OpenRuns.FirstOrDefault(job => job.Lease == lease);
+    /// <summary>What whoever has a lease is told before anything else: that it is lost, that its run should stop, or
+    /// nothing of the kind. There is no job only when it is lost.</summary>
+    private LeaseAnswer Hear(RunLease lease, out ReferenceJob job)
+    {
+        var holder = OpenRuns.FirstOrDefault(each => each.Lease == lease);
+        job = holder!;
+        return holder switch
+        {
+            null => LeaseAnswer.LeaseLost,
+            { CancelRequested: true } => LeaseAnswer.CancelRequested,
+            _ => LeaseAnswer.Accepted,
+        };
+    }
 
     internal LeaseAnswer EndRun(RunLease lease, RunOutcome outcome)
     {
-        if (Holder(lease) is not { } job)
-        {
-            return LeaseAnswer.LeaseLost;
-        }
-
-        if (job.CancelRequested)
+        var answer = Hear(lease, out var job);
+        if (answer == LeaseAnswer.CancelRequested)
         {
             EndCancelled(job);
-            return LeaseAnswer.CancelRequested;
+        }
+
+        if (answer != LeaseAnswer.Accepted)
+        {
+            return answer;
         }
 
         var type = TypeOf(job.Type)!;
@@ -138,30 +150,20 @@ internal sealed partial class ReferenceEngine
 
     internal LeaseAnswer Heartbeat(RunLease lease)
     {
-        if (Holder(lease) is not { } job)
+        var answer = Hear(lease, out var job);
+        if (answer == LeaseAnswer.Accepted)
         {
-            return LeaseAnswer.LeaseLost;
+            job.LeaseEndsMs = MonotonicMs + (long)Options.LeaseDuration.TotalMilliseconds;
         }
 
-        if (job.CancelRequested)
-        {
-            return LeaseAnswer.CancelRequested;
-        }
-
-        job.LeaseEndsMs = MonotonicMs + (long)Options.LeaseDuration.TotalMilliseconds;
-        return LeaseAnswer.Accepted;
+        return answer;
     }
 
     internal LeaseAnswer MoveToStage(RunLease lease, string stage)
     {
-        if (Holder(lease) is not { } job)
+        if (Hear(lease, out var job) is var answer and not LeaseAnswer.Accepted)
         {
-            return LeaseAnswer.LeaseLost;
-        }
-
-        if (job.CancelRequested)
-        {
-            return LeaseAnswer.CancelRequested;
+            return answer;
         }
 
         var names = TypeOf(job.Type)!.Pipeline?.Stages.Select(each => each.Name).ToList() ?? [];
@@ -180,31 +182,21 @@ internal sealed partial class ReferenceEngine
 
     internal LeaseAnswer Report(RunLease lease, int percent)
     {
-        if (Holder(lease) is not { } job)
+        var answer = Hear(lease, out var job);
+        if (answer == LeaseAnswer.Accepted)
         {
-            return LeaseAnswer.LeaseLost;
+            Fact();
+            job.Progress = percent;
         }
 
-        if (job.CancelRequested)
-        {
-            return LeaseAnswer.CancelRequested;
-        }
-
-        Fact();
-        job.Progress = percent;
-        return LeaseAnswer.Accepted;
+        return answer;
     }
 
     internal IterationAnswer Iterate(RunLease lease)
     {
-        if (Holder(lease) is not { } job)
+        if (Hear(lease, out var job) is var answer and not LeaseAnswer.Accepted)
         {
-            return IterationAnswer.LeaseLost;
-        }
-
-        if (job.CancelRequested)
-        {
-            return IterationAnswer.CancelRequested;
+            return answer == LeaseAnswer.LeaseLost ? IterationAnswer.LeaseLost : IterationAnswer.CancelRequested;
         }
 
         if (job.Used >= TierOf(job.Tier).IterationCap)
