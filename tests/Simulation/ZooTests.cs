@@ -33,9 +33,10 @@ public sealed class ZooTests(ITestOutputHelper output)
                 Bug = bug
             };
             var result = SimRun.Run(order.ToPlan());
-            if (result.Finding is not { } finding || finding.Invariant != (OwnAudit(bug) ?? finding.Invariant))
+            if (result.Finding is not { } finding || finding.Invariant == "SIM"
+                || finding.Invariant != (OwnAudit(bug) ?? finding.Invariant))
             {
-                // Nothing, or another check was there first.
+                // Nothing, or another check was there first; a simulator that breaks down has found nothing.
                 continue;
             }
 

@@ -47,7 +47,8 @@ internal sealed class Life : IDisposable
             WorkersServeAll = engine.WorkersServeAll,
         };
         _claims = new Claims(this, engine);
-        _journal = new PortJournal(this, journal, engine.Inquest, () => engine.CrashesAtPort(this));
+        _journal = new PortJournal(
+            this, journal, engine.Inquest, () => engine.CrashesAtPort(this), () => engine.MayRefuse);
     }
 
     internal Witness Witness { get; }

@@ -7,7 +7,8 @@ namespace Engine.Simulation.Driver;
 
 /// <summary>The storage port of one life: sees what goes through, and may end the life before or after any
 /// call.</summary>
-internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Func<bool> crashes) : IJournal
+internal sealed class PortJournal(
+    Life life, IJournal inner, Inquest inquest, Func<bool> crashes, Func<bool> mayFail) : IJournal
 {
     public Durability Durability => inner.Durability;
 
@@ -143,6 +144,11 @@ internal sealed class PortJournal(Life life, IJournal inner, Inquest inquest, Fu
     {
         if (result.Status != AppendStatus.Durable)
         {
+            if (!HasFailed && !mayFail() && !life.Witness.IsSuperseded && !life.HasLostItsPast && !life.IsDead)
+            {
+                inquest.Fail("D2", $"A sound journal answered {result.Status} to frame {sequence}: {result.Error}");
+            }
+
             HasFailed = true;
         }
         else if (wasSuperseded)

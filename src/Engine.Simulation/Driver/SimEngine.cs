@@ -235,7 +235,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
 
     private void MustStop(Life life, TimeSpan within, TimeSpan stoodStill) => World.In(within, () =>
     {
-        if (life.IsDead || life.HasFailed || !ReferenceEquals(life, Life))
+        if (life.IsDead || !ReferenceEquals(life, Life))
         {
             return;
         }
@@ -287,7 +287,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
     internal void Ended(Life life)
     {
         var failure = life.Loop?.Failure;
-        if (failure is not null && !life.HasFailed)
+        if (failure is not null && !(life.HasFailed && failure is JournalException))
         {
             Inquest.Fail("C", $"The loop failed by itself: {failure.Message}");
         }

@@ -96,7 +96,8 @@ internal sealed class Snapshots : IDisposable
             bool isTrouble = exception is JournalDamagedException
                 ? _engine.MayLie || _engine.FailedReads > failedReads
                 : exception is IOException && _engine.MayRefuse;
-            bool isExcused = isTrouble || (exception is IOException && _life.Witness.IsSuperseded);
+            bool isExcused = isTrouble
+                || (exception is IOException and not JournalDamagedException && _life.Witness.IsSuperseded);
             if (!isExcused && !_life.IsDead)
             {
                 _engine.Inquest.Fail("D4", $"A snapshot of a sound journal failed: {exception.Message}");
