@@ -58,41 +58,45 @@ public sealed class SimulatedEngineTests
     [Fact]
     public void A_day_passes_in_no_time_and_the_allowance_with_it()
     {
-        var options = new JobEngineOptions { Types = [new JobType { Name = "report" }] };
-        using var engine = new SimulatedEngine(options, start: new DateTimeOffset(2030, 5, 1, 12, 0, 0, TimeSpan.Zero));
-        engine.AddWorker(["report"], 2, _ => SimulatedRun.Completes(TimeSpan.FromMinutes(1)));
+        using var engine = EngineAtNoon();
+        var tomorrow = SubmitOneMoreThanToday(engine);
 
-        var results = Enumerable.Range(0, 6).Select(_ => engine.Submit(new JobRequest
-        {
-            Type = "report",
-            UserId = "u1"
-        })).ToList();
-        Assert.Equal(SubmitOutcome.Scheduled, results[5].Outcome);
         engine.RunFor(TimeSpan.FromHours(11));
-        Assert.Equal(JobState.Scheduled, engine.Get(results[5].JobId)!.State);
+        Assert.Equal(JobState.Scheduled, engine.Get(tomorrow)!.State);
         engine.RunFor(TimeSpan.FromHours(3));
-        Assert.Equal(JobState.Completed, engine.Get(results[5].JobId)!.State);
+        Assert.Equal(JobState.Completed, engine.Get(tomorrow)!.State);
     }
 
     [Fact]
     public void F14_A_wall_clock_that_is_set_forward_while_the_engine_sleeps_is_noticed_within_minutes()
     {
-        var options = new JobEngineOptions { Types = [new JobType { Name = "report" }] };
-        using var engine = new SimulatedEngine(options, start: new DateTimeOffset(2030, 5, 1, 12, 0, 0, TimeSpan.Zero));
-        engine.AddWorker(["report"], 6, _ => SimulatedRun.Completes(TimeSpan.FromMinutes(1)));
-        var results = Enumerable.Range(0, 6).Select(_ => engine.Submit(new JobRequest
-        {
-            Type = "report",
-            UserId = "u1"
-        })).ToList();
-        Assert.Equal(SubmitOutcome.Scheduled, results[5].Outcome);
+        using var engine = EngineAtNoon();
+        var tomorrow = SubmitOneMoreThanToday(engine);
         engine.RunFor(TimeSpan.FromHours(1));
 
         // As when a machine was suspended for a day: the timer of the loop knows nothing of it, and nobody asks.
         engine.JumpWallClock(TimeSpan.FromDays(1));
         engine.RunFor(TimeSpan.FromMinutes(7));
 
-        Assert.Equal(JobState.Completed, engine.Get(results[5].JobId)!.State);
+        Assert.Equal(JobState.Completed, engine.Get(tomorrow)!.State);
+    }
+
+    private static SimulatedEngine EngineAtNoon()
+    {
+        var options = new JobEngineOptions { Types = [new JobType { Name = "report" }] };
+        var engine = new SimulatedEngine(options, start: new DateTimeOffset(2030, 5, 1, 12, 0, 0, TimeSpan.Zero));
+        engine.AddWorker(["report"], 6, _ => SimulatedRun.Completes(TimeSpan.FromMinutes(1)));
+        return engine;
+    }
+
+    /// <summary>The job that must wait for the next day.</summary>
+    private static JobId SubmitOneMoreThanToday(SimulatedEngine engine)
+    {
+        var results = Enumerable.Range(0, 6)
+            .Select(_ => engine.Submit(new JobRequest { Type = "report", UserId = "u1" }))
+            .ToList();
+        Assert.Equal(SubmitOutcome.Scheduled, results[5].Outcome);
+        return results[5].JobId;
     }
 
     private static string Squeezed(string text) => string.Join(' ', text.Split([' ', '\n', '\r'],
