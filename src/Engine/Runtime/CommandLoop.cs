@@ -396,7 +396,7 @@ internal sealed class CommandLoop
     private void Fail(Exception exception)
     {
         _failure = exception;
-        _logger.LoopFailed(exception);
+        Log(exception);
         _inbox.Close();
         HasEnded = true;
 
@@ -435,7 +435,7 @@ internal sealed class CommandLoop
         while (!_ahead.IsDrained)
         {
             _inbox.Disperse();
-            if (_ahead.TryRead(out var operation))
+            if (TryTakeOut(out var operation))
             {
                 Tell(operation, new EngineStoppedException("The engine has stopped.", _failure!));
                 any = true;
@@ -454,6 +454,22 @@ internal sealed class CommandLoop
     private static EngineStoppedException Unknown(Exception cause) => new(
         "The engine has stopped on an error; what was asked may have happened or not, a restart decides.", cause);
 
+    // What a broken operation, or a state that was left in the middle of a change, throws before its turn keeps those
+    // behind it no longer: they were taken out already.
+    private bool TryTakeOut(out Operation operation)
+    {
+        try
+        {
+            return _ahead.TryRead(out operation);
+        }
+        catch (Exception exception)
+        {
+            Log(exception);
+            operation = null!;
+            return false;
+        }
+    }
+
     // Whoever cannot be told, because it waits where nothing can be run any more, keeps nobody else from hearing it.
     private void Tell(Operation operation, Exception news)
     {
@@ -463,7 +479,19 @@ internal sealed class CommandLoop
         }
         catch (Exception exception)
         {
+            Log(exception);
+        }
+    }
+
+    private void Log(Exception exception)
+    {
+        try
+        {
             _logger.LoopFailed(exception);
+        }
+        catch (Exception)
+        {
+            // On a disk that is full for both, say. Callers are told, and whoever waits for the end is given the reason.
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Engine.Runtime;
 using Engine.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace Engine.Tests.Runtime;
 
@@ -123,6 +124,35 @@ public sealed class OperationTests
         {
             Assert.Equal(3, await answer.WaitAsync(TestEngine.Guard));
         }
+    }
+
+    [Fact]
+    public async Task An_operation_that_breaks_before_its_turn_stops_the_engine_and_all_behind_it_hear_that()
+    {
+        var engine = await SteppedEngine.StartAsync(new JobEngineOptions(), new MemoryJournal(), new ManualTimeProvider());
+        var operations = Enumerable.Range(0, 100).Select(_ => new Unpreparable()).ToArray();
+        var answers = operations.Select(operation => operation.Task.AsTask()).ToList();
+
+        await engine.RunAsync(operations);
+
+        foreach (var answer in answers)
+        {
+            await Assert.ThrowsAsync<EngineStoppedException>(() => answer.WaitAsync(TestEngine.Guard));
+        }
+    }
+
+    [Fact]
+    public async Task An_engine_that_fails_tells_its_callers_even_when_it_cannot_be_logged()
+    {
+        // As on a full disk, which journal and log may share.
+        var engine = await SteppedEngine.StartAsync(
+            new JobEngineOptions(), new MemoryJournal(), new ManualTimeProvider(), new FullLog());
+        var operation = Question(1);
+        var answer = operation.Task.AsTask();
+
+        await engine.RunAsync(new Throwing(), operation);
+
+        await Assert.ThrowsAsync<EngineStoppedException>(() => answer.WaitAsync(TestEngine.Guard));
     }
 
     /// <summary>An exception keeps each place it is thrown at: one for all would cost each caller what all before have
@@ -302,6 +332,32 @@ public sealed class OperationTests
         internal override bool Execute(LoopContext loop) => true;
 
         internal override void Publish() => throw new InvalidOperationException("Broken.");
+    }
+
+    private sealed class Unpreparable : Operation<int>
+    {
+        private int _answer;
+
+        protected override ref int Answer => ref _answer;
+
+        internal override void Prepare(LoopContext loop, int step) => throw new InvalidOperationException("Broken.");
+
+        internal override bool Execute(LoopContext loop) => true;
+    }
+
+    private sealed class FullLog : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter) => throw new IOException("No space left on device.");
     }
 
     // As that of a window which is gone.
