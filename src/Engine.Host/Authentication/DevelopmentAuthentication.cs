@@ -39,6 +39,7 @@ internal sealed partial class DevelopmentAuthentication(
         string[] parts = header[Start.Length..].Trim().Split(':');
         if (parts.Length is < 3 or > 4 || parts[0] != "dev")
         {
+            LogOtherToken(Logger);
             return Task.FromResult(AuthenticateResult.Fail("The token is not dev:USER:TIER."));
         }
 
@@ -68,6 +69,11 @@ internal sealed partial class DevelopmentAuthentication(
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         Problems.Forbidden().ExecuteAsync(Context);
+
+    [LoggerMessage(4206, LogLevel.Warning,
+        "Refused a token: with development authentication it must be dev:USER:TIER. Signed tokens need "
+        + "Engine:Authentication:Mode Jwt")]
+    private static partial void LogOtherToken(ILogger logger);
 
     [LoggerMessage(4202, LogLevel.Warning,
         "Refused a request to '{Host}': with development authentication it must be to localhost or a loopback address")]

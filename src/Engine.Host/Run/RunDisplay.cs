@@ -13,7 +13,10 @@ internal sealed record TierCounts(
     {
         string lower = WaitEstimate.Format(wait.LowerSeconds);
         string upper = WaitEstimate.Format(wait.UpperSeconds);
-        return wait.UpperSeconds <= 1 ? "a second at most" : lower == upper ? upper : wait.Message;
+        return wait.UpperSeconds <= 1 ? "a second at most"
+            : wait.LowerSeconds <= 1 ? "up to " + upper
+            : lower == upper ? upper
+            : wait.Message;
     }
 }
 

@@ -41,8 +41,11 @@ internal static partial class ServeCommand
         }
         catch (Exception e) when (CodeOf(e) is not null)
         {
-            LogCannotStart(app.Logger, e.Message);
-            return CodeOf(e)!.Value;
+            int code = CodeOf(e)!.Value;
+            LogCannotStart(app.Logger, code == ExitCode.CannotListen
+                ? $"{e.Message.TrimEnd('.')}. Stop what listens there, or choose another address (Engine:Listen)."
+                : e.Message);
+            return code;
         }
 
         Announce(app, settings);

@@ -86,7 +86,9 @@ public sealed class HostProcessTests : IDisposable
         await using var host = HostProcess.Start(
             "Development", _directory, $"--Engine:Listen=http://{taken.LocalEndpoint}", "--Engine:Journal=Memory");
 
-        Assert.Equal(ExitCode.CannotListen, (await host.EndedAsync()).Code);
+        var (code, text) = await host.EndedAsync();
+        Assert.Equal(ExitCode.CannotListen, code);
+        Assert.Contains("address already in use. Stop what listens there, or choose another address (Engine:Listen).", text);
     }
 
     [Theory]

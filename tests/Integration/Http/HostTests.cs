@@ -3,6 +3,8 @@ using Engine.Diagnostics;
 using Engine.Host.Endpoints;
 using Engine.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Tests.Http;
@@ -42,6 +44,21 @@ public sealed class HostTests
         var response = await server.Client().SendAsync(request);
 
         Assert.Equal(expected, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("eyJhbGciOiJIUzI1NiJ9.e30.c2ln")]
+    [InlineData("dev:ada")]
+    public async Task Another_token_than_those_of_development_is_refused_and_the_log_says_what_is_expected(string token)
+    {
+        using var log = new TestLog();
+        await using var server = await EngineServer.StartAsync(
+            null, [("Logging:LogLevel:Default", "Warning")], services => services.AddSingleton<ILoggerProvider>(log));
+
+        var response = await server.ClientWith(token).GetAsync("/api/usage");
+
+        Assert.Equal("Invalid token", (await response.JsonAsync(HttpStatusCode.Unauthorized)).Detail());
+        Assert.Contains("dev:USER:TIER", await log.NextAsync(4206), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -35,7 +35,8 @@ public sealed class RunOutputTests : IDisposable
     [Theory]
     [InlineData(0, 0, "a second at most")]
     [InlineData(0, 1, "a second at most")]
-    [InlineData(1, 2, "1 seconds-2 seconds")]
+    [InlineData(1, 2, "up to 2 seconds")]
+    [InlineData(2, 4, "2 seconds-4 seconds")]
     [InlineData(63, 117, "1 minute")]
     [InlineData(336, 624, "5 minutes-10 minutes")]
     public void A_wait_is_shown_in_words(long lower, long upper, string words) =>
