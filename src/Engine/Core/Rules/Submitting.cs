@@ -379,8 +379,8 @@ internal static class Submitting
         {
             Reason = RefusalReason.ScheduleFull,
             Message = string.Create(CultureInfo.InvariantCulture,
-                $"Every day up to {core.Settings.MaxDaysAhead} day{(core.Settings.MaxDaysAhead == 1 ? "" : "s")} ahead is full "
-                + $"for this user."),
+                $"Every day up to {core.Settings.MaxDaysAhead} day{(core.Settings.MaxDaysAhead == 1 ? "" : "s")} ahead "
+                + $"is full for this user."),
             Limit = tier.DailyLimit,
             RetryAfter = core.State.Now.NextMidnight.Since(core.State.Now),
         },
