@@ -26,16 +26,17 @@ internal static class EngineInvariants
     private static List<Job> CheckLists(EngineState state)
     {
         var jobs = new List<Job>();
-        for (var job = state.Live.First; job is not null; job = job.Next)
+        foreach (var job in state.Live.All)
         {
-            Require(ReferenceEquals(job.Previous, jobs.LastOrDefault()), $"{job.Id} is linked both ways");
             Require(job.State != JobState.None && !job.State.IsFinal,
                 $"{job.Id} is {job.State} in the list of live jobs");
             jobs.Add(job);
         }
 
-        Require(ReferenceEquals(state.Live.Last, jobs.LastOrDefault()) && state.Live.Count == jobs.Count,
-            "the list of live jobs knows its end and length");
+        Require(ReferenceEquals(state.Live.First, jobs.FirstOrDefault()) && state.Live.Count == jobs.Count,
+            "the list of live jobs knows its beginning and length");
+        Require(jobs.Zip(jobs.Skip(1)).All(pair => pair.First.Sequence < pair.Second.Sequence),
+            "live jobs lie in the order in which they came");
         Require(state.Live.CountedOld <= jobs.Count, "no more jobs are counted as old than there are");
         Instant lastEnd = default;
         foreach (var job in state.Ended)
@@ -218,7 +219,15 @@ internal static class EngineInvariants
 
         CheckHeap(state.Due, job => new OrderKey((ulong)job.DueAt.Ms, (ulong)job.Sequence));
         CheckHeap(state.Overdue, job => JobMoves.KeyOf(state, job));
-        CheckHeap(state.Leases, job => null);
+        CheckLeases(state);
+    }
+
+    private static void CheckLeases(EngineState state)
+    {
+        var runs = state.Leases.All.ToList();
+        Require(runs.Count == state.Leases.Count && runs.Distinct().Count() == runs.Count, "leases are counted");
+        long first = runs.Count == 0 ? long.MaxValue : runs.Min(job => job.LeaseEndsMs);
+        Require(first == state.Leases.FirstDeadlineMs, "the lease that ends first is known");
     }
 
     private static void CheckOwners(EngineState state, List<Job> jobs)
@@ -226,7 +235,7 @@ internal static class EngineInvariants
         foreach (var user in state.Users.Values)
         {
             var own = new List<Job>();
-            for (var job = user.NewestJob; job is not null; job = job.NextOfUser)
+            for (var job = user.NewestJob; job is not null; job = job.Older)
             {
                 Require(ReferenceEquals(job.User, user) && ReferenceEquals(job.PreviousOfUser, own.LastOrDefault()),
                     $"{user.Id} owns its list");
@@ -234,6 +243,7 @@ internal static class EngineInvariants
                 own.Add(job);
             }
 
+            Require(ReferenceEquals(own.LastOrDefault(), user.OldestJob), $"{user.Id} knows its oldest job");
             Require(own.Count == user.JobCount && own.Count == jobs.Count(job => job.User.Id == user.Id),
                 $"{user.Id} has all its jobs");
             CheckMilestones(user, own);
@@ -279,15 +289,15 @@ internal static class EngineInvariants
     }
 
     /// <param name="heap">The heap.</param>
-    /// <param name="keyOf">What a member's key must be, or null when only the heap knows it.</param>
-    private static void CheckHeap<T>(IndexedHeap<T> heap, Func<T, OrderKey?> keyOf)
+    /// <param name="keyOf">What a member's key must be.</param>
+    private static void CheckHeap<T>(IndexedHeap<T> heap, Func<T, OrderKey> keyOf)
         where T : HeapNode
     {
         for (int i = 0; i < heap.Count; i++)
         {
             var (key, node) = heap[i];
             Require(heap.PlaceOf(node) == i, "a heap knows the place of its member");
-            Require(keyOf(node) is not { } own || own == key, "a heap knows the key of its member");
+            Require(keyOf(node) == key, "a heap knows the key of its member");
             Require(i == 0 || heap[(i - 1) / 4].Key <= key, "a parent goes before its children");
         }
     }

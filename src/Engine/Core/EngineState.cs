@@ -85,7 +85,7 @@ internal sealed class EngineState(bool isLedger = false)
     internal long MonotonicMs { get; set; }
 
     /// <summary>Open runs by the monotonic time at which their lease ends.</summary>
-    internal IndexedHeap<Job> Leases { get; } = new();
+    internal LeaseQueue Leases { get; } = new();
 
     internal long LastSequence { get; set; }
 
@@ -186,7 +186,7 @@ internal sealed class EngineState(bool isLedger = false)
         Invariant.Holds(job.State.IsFinal);
         Image?.Keep(job);
         EndedBytes -= job.Bytes;
-        Jobs.Remove(job.Id);
+        Jobs.Remove(job);
         ForgetOfUser(job);
         if (--job.Lane.References == 0)
         {
@@ -199,6 +199,10 @@ internal sealed class EngineState(bool isLedger = false)
         if (_spareJobs.Count < MaxSpareJobs)
         {
             _spareJobs.Push(job);
+        }
+        else
+        {
+            Jobs.Drop(job);
         }
     }
 
@@ -248,11 +252,9 @@ internal sealed class EngineState(bool isLedger = false)
         Prefetch.Object(soon, JobLines);
         if (next is not null)
         {
-            Jobs.Prefetch(next.Id);
+            Jobs.Prefetch(next);
             next.User?.PrefetchCounts();
             Prefetch.Object(next.Lane);
-            next.PreviousOfUser?.PrefetchUserLinks();
-            next.NextOfUser?.PrefetchUserLinks();
         }
     }
 
@@ -274,18 +276,23 @@ internal sealed class EngineState(bool isLedger = false)
             user.Milestones!.Forget(job);
         }
 
-        if (job.PreviousOfUser is { } newer)
+        if (ReferenceEquals(user.OldestJob, job))
         {
-            newer.NextOfUser = job.NextOfUser;
+            // Mostly so. The next older than its successor is now nobody.
+            user.OldestJob = job.PreviousOfUser;
+            user.NewestJob = user.OldestJob is null ? null : user.NewestJob;
         }
         else
         {
-            user.NewestJob = job.NextOfUser;
-        }
-
-        if (job.NextOfUser is { } older)
-        {
-            older.PreviousOfUser = job.PreviousOfUser;
+            job.NextOfUser!.PreviousOfUser = job.PreviousOfUser;
+            if (job.PreviousOfUser is { } newer)
+            {
+                newer.NextOfUser = job.NextOfUser;
+            }
+            else
+            {
+                user.NewestJob = job.NextOfUser;
+            }
         }
 
         if (--user.JobCount == 0)

@@ -82,8 +82,11 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
 
     internal Allowance Allowance;
 
-    /// <summary>Newest first, linked by <see cref="Job.NextOfUser"/>.</summary>
+    /// <summary>Newest first, linked by <see cref="Job.NextOfUser"/> up to <see cref="OldestJob"/>.</summary>
     internal Job? NewestJob;
+
+    /// <summary>Where the list ends: when it is forgotten, no other job need be told.</summary>
+    internal Job? OldestJob;
 
     internal int JobCount;
 

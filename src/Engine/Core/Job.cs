@@ -4,9 +4,9 @@ namespace Engine.Core;
 
 /// <summary>What the core keeps of a job. Changed by <see cref="EngineCore.Apply"/> only.</summary>
 /// <remarks>
-/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once) and in three lists
-/// (all live or all ended jobs; its lane's jobs; its user's jobs), because a million waiting jobs should cost a few
-/// hundred bytes each and nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
+/// One object a job, also for its place in a heap (lane, due or overdue queue: never two at once), in two lists (its
+/// lane's jobs, its user's jobs), in the table and in the rings that have it, because a million waiting jobs should
+/// cost a few hundred bytes each and nothing per operation. What few jobs have lives in <see cref="JobDetails"/>.
 /// </remarks>
 internal sealed class Job : HeapNode
 {
@@ -63,14 +63,30 @@ internal sealed class Job : HeapNode
     /// <summary>One of <see cref="JobMilestones"/>.</summary>
     internal bool IsMilestone;
 
+    /// <summary>Its object's number in the <see cref="JobTable"/>, which sets it: negative while the object stands for
+    /// no job, 0 when it has none.</summary>
+    internal int TableNumber;
+
+    /// <summary>Half of its id's hash there.</summary>
+    internal uint TableHash;
+
     /// <summary>The image (<see cref="Imaging.ImageTaker"/>) that has it, or that it came too late for.</summary>
     internal int ImageNumber;
 
-    internal Job? Previous;
-    internal Job? Next;
+    /// <summary>Where <see cref="EngineState.Live"/> has it.</summary>
+    internal int LivePlace;
+
+    /// <summary>Where <see cref="EngineState.Leases"/> has it.</summary>
+    internal int LeasePlace;
+
+    /// <summary>When its lease ends there.</summary>
+    internal long LeaseEndsMs;
+
     internal Job? PreviousInLane;
     internal Job? NextInLane;
     internal Job? PreviousOfUser;
+
+    /// <summary>Means nothing in the oldest of the user's jobs: see <see cref="Older"/>.</summary>
     internal Job? NextOfUser;
 
     internal const int NeverDeferred = int.MinValue;
@@ -98,6 +114,9 @@ internal sealed class Job : HeapNode
         Prefetch.Place(ref NextKeyInLane);
     }
 
+    /// <summary>The job before it of its user, if that is kept.</summary>
+    internal Job? Older => ReferenceEquals(this, User.OldestJob) ? null : NextOfUser;
+
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;
 
@@ -105,7 +124,7 @@ internal sealed class Job : HeapNode
     internal Job Copy()
     {
         var copy = (Job)MemberwiseClone();
-        copy.Previous = copy.Next = null;
+        copy.TableNumber = 0;
         copy.PreviousInLane = copy.NextInLane = null;
         copy.PreviousOfUser = copy.NextOfUser = null;
         copy.Details = Details?.Copy();
@@ -115,7 +134,7 @@ internal sealed class Job : HeapNode
     /// <summary>Forgets everything, so that the object can stand for another job.</summary>
     internal void Reset()
     {
-        Invariant.Holds(HeapSlot == Outside && Ticket == 0);
+        Invariant.Holds(HeapSlot == Outside && Ticket == 0 && TableNumber <= 0);
         Id = default;
         User = null!;
         Lane = null!;
@@ -133,7 +152,7 @@ internal sealed class Job : HeapNode
         StageIndex = NoStage;
         Progress = -1;
         CancelRequested = IsOverdue = IsMilestone = false;
-        Previous = Next = PreviousInLane = NextInLane = PreviousOfUser = NextOfUser = null;
+        PreviousInLane = NextInLane = PreviousOfUser = NextOfUser = null;
     }
 }
 

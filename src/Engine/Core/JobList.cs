@@ -1,19 +1,22 @@
 namespace Engine.Core;
 
-/// <summary>Jobs in the order in which they were submitted, linked through themselves.</summary>
+/// <summary>Jobs in the order in which they were submitted.</summary>
 internal sealed class JobList
 {
+    private readonly JobRing<Place> _jobs = new();
+
     // The first that has not been counted as old, and the sequence of the last that has. Not state: found anew by
     // whoever asks for the count.
     private Job? _next;
     private long _countedUpTo;
     private TimeSpan _age = TimeSpan.MaxValue;
 
-    internal Job? First { get; private set; }
+    internal Job? First => _jobs.First;
 
-    internal Job? Last { get; private set; }
+    internal int Count => _jobs.Count;
 
-    internal int Count { get; private set; }
+    /// <summary>From the first to the last; none comes or goes meanwhile.</summary>
+    internal IEnumerable<Job> All => _jobs.All;
 
     /// <summary>Jobs at the beginning that <see cref="CountOlder"/> has found old, and that are still here.</summary>
     internal int CountedOld { get; private set; }
@@ -23,55 +26,22 @@ internal sealed class JobList
 
     internal void Add(Job job)
     {
-        job.Previous = Last;
-        job.Next = null;
-        if (Last is null)
-        {
-            First = job;
-        }
-        else
-        {
-            Last.Next = job;
-        }
-
-        Last = job;
-        Count++;
+        _jobs.Add(job);
         _next ??= job;
     }
 
     internal void Remove(Job job)
     {
-        if (job.Previous is null)
-        {
-            Invariant.Holds(ReferenceEquals(First, job));
-            First = job.Next;
-        }
-        else
-        {
-            job.Previous.Next = job.Next;
-        }
-
-        if (job.Next is null)
-        {
-            Invariant.Holds(ReferenceEquals(Last, job));
-            Last = job.Previous;
-        }
-        else
-        {
-            job.Next.Previous = job.Previous;
-        }
-
         if (ReferenceEquals(job, _next))
         {
-            _next = job.Next;
+            _next = _jobs.After(job);
         }
         else if (job.Sequence <= _countedUpTo)
         {
             CountedOld--;
         }
 
-        job.Previous = job.Next = null;
-        Count--;
+        _jobs.Remove(job);
     }
 
     /// <summary>Counts on from where it was left: jobs are looked at once as they grow old, not each time that somebody
@@ -88,7 +58,7 @@ internal sealed class JobList
         }
 
         _age = age;
-        for (; _next is { } job && now.Since(job.SubmittedAt) > age; _next = job.Next)
+        for (; _next is { } job && now.Since(job.SubmittedAt) > age; _next = _jobs.After(job))
         {
             if (most-- == 0)
             {
@@ -101,5 +71,10 @@ internal sealed class JobList
         }
 
         IsCounting = false;
+    }
+
+    private readonly struct Place : IJobPlace
+    {
+        public static ref int Of(Job job) => ref job.LivePlace;
     }
 }

@@ -26,7 +26,7 @@ internal sealed class JobMilestones
         int index = FirstFrom(job.Sequence);
         Invariant.Holds(index < _milestones.Count && ReferenceEquals(_milestones[index].Job, job));
         job.IsMilestone = false;
-        if (job.NextOfUser is { IsMilestone: false } older)
+        if (job.Older is { IsMilestone: false } older)
         {
             older.IsMilestone = true;
             _milestones[index] = (older.Sequence, older);

@@ -43,6 +43,10 @@ internal static class JobMoves
         {
             newest.PreviousOfUser = job;
         }
+        else
+        {
+            job.User.OldestJob = job;
+        }
 
         job.User.NewestJob = job;
         job.User.JobCount++;
@@ -131,7 +135,7 @@ internal static class JobMoves
                 break;
             case JobState.Running:
                 // The deadline follows as soon as somebody holds the run; until then it must not pass.
-                state.Leases.Add(LeaseKey(job, long.MaxValue), job);
+                state.Leases.Add(job);
                 break;
             default:
                 break;
@@ -163,12 +167,6 @@ internal static class JobMoves
                 break;
         }
     }
-
-    /// <summary>Lets the lease of an open run end at a monotonic time.</summary>
-    internal static void Lease(EngineState state, Job job, long deadlineMs) =>
-        state.Leases.Move(job, LeaseKey(job, deadlineMs));
-
-    private static OrderKey LeaseKey(Job job, long deadlineMs) => new((ulong)deadlineMs, (ulong)job.Sequence);
 
     private static OrderKey DueKey(Job job) => new((ulong)job.DueAt.Ms, (ulong)job.Sequence);
 

@@ -7,19 +7,33 @@ namespace Engine.Core;
 
 /// <summary>All kept jobs by id.</summary>
 /// <remarks>
-/// Open addressing with the hash beside the reference: a search, an entry and a removal each touch one cache line of
-/// the table, where a chained dictionary touches two to four, and with a million jobs each of those is a miss. A gap
-/// that a removal leaves is closed up, so that nothing is left to search past. The order of <see cref="Values"/> means
-/// nothing: no decision may depend on it.
+/// Open addressing over eight bytes a place: half of the hash, and the number of the object that stands for the job,
+/// which tells where it is. A search, an entry and a removal each touch one cache line, where a chained dictionary
+/// touches two to four, and with a million jobs each of those is a miss; places are no references, so that the
+/// collector need not hear of them. A gap that a removal leaves is closed up, so that nothing is left to search past.
+/// <para>An object keeps its number while it waits to stand for another job. The order of <see cref="Values"/> means
+/// nothing: no decision may depend on it.</para>
 /// </remarks>
 internal sealed class JobTable
 {
     private const int SmallestSize = 16;
+    private const ulong UpperHalf = 0xFFFF_FFFF_0000_0000;
 
-    private Slot[] _slots = new Slot[SmallestSize];
+    // A search mostly ends within so many places.
+    private const int Near = 3;
+
+    private readonly Stack<int> _freeNumbers = new();
+
+    // The upper half of the hash, then the number: of nothing, 0.
+    private ulong[] _places = new ulong[SmallestSize];
     private int _shift = ShiftFor(SmallestSize);
+
+    // By number, from 1.
+    private Job?[] _objects = new Job?[SmallestSize];
+    private int _lastNumber;
     private ImageTaker? _walker;
     private int _walked;
+    private int _walkEnd;
 
     internal int Count { get; private set; }
 
@@ -27,9 +41,9 @@ internal sealed class JobTable
     {
         get
         {
-            foreach (var slot in _slots)
+            for (int number = 1; number <= _lastNumber; number++)
             {
-                if (slot.Job is { } job)
+                if (_objects[number] is { TableNumber: > 0 } job)
                 {
                     yield return job;
                 }
@@ -47,74 +61,105 @@ internal sealed class JobTable
 
     internal bool TryGetValue(JobId id, [NotNullWhen(true)] out Job? job)
     {
-        int index = IndexOf(id, HashOf(id));
-        job = index < 0 ? null : _slots[index].Job;
-        return job is not null;
+        ulong hash = HashOf(id);
+        for (int index = HomeOf(hash); _places[index] is var place and not 0; index = Next(index))
+        {
+            if (IsOf(place, hash) && _objects[NumberIn(place)] is { } found && found.Id == id)
+            {
+                job = found;
+                return true;
+            }
+        }
+
+        job = null;
+        return false;
     }
 
     /// <summary>Asks for the memory that a search for the id begins in.</summary>
-    internal void Prefetch(JobId id) => Core.Prefetch.Place(ref _slots[(int)(HashOf(id) >> _shift)]);
+    internal void Prefetch(JobId id) => Prefetch(HashOf(id));
+
+    /// <summary>Asks for the memory that a removal of the job begins in.</summary>
+    internal void Prefetch(Job job) => Prefetch((ulong)job.TableHash << 32);
 
     /// <summary>Takes a job in whose id is not in the table.</summary>
     internal void Add(Job job)
     {
+        Invariant.Holds(job.TableNumber <= 0);
+
         // At most seven tenths full: beyond that, searches for what is not there grow long.
-        if ((Count + 1) * 10L > _slots.Length * 7L)
+        if ((Count + 1) * 10L > _places.Length * 7L)
         {
-            Resize(_slots.Length * 2);
+            Resize(_places.Length * 2);
         }
 
         ulong hash = HashOf(job.Id);
-        int index = (int)(hash >> _shift);
-        while (_slots[index].Job is { } other)
+        int index = HomeOf(hash);
+        while (_places[index] is var place and not 0)
         {
-            Invariant.Holds(_slots[index].Hash != hash || other.Id != job.Id);
+            Invariant.Holds(!IsOf(place, hash) || _objects[NumberIn(place)]!.Id != job.Id);
             index = Next(index);
         }
 
-        _slots[index] = new Slot { Job = job, Hash = hash };
+        int number = job.TableNumber == 0 ? NewNumber(job) : -job.TableNumber;
+        (job.TableNumber, job.TableHash) = (number, (uint)(hash >> 32));
+        _places[index] = (hash & UpperHalf) | (uint)number;
         Count++;
     }
 
-    /// <summary>Takes a job out that is in the table.</summary>
-    internal void Remove(JobId id)
+    /// <summary>Takes a job out that is in the table. Its object keeps its number.</summary>
+    internal void Remove(Job job)
     {
-        int gap = IndexOf(id, HashOf(id));
-        Invariant.Holds(gap >= 0);
-        for (int index = Next(gap); _slots[index].Job is not null; index = Next(index))
+        Invariant.Holds(job.TableNumber > 0);
+        ulong wanted = ((ulong)job.TableHash << 32) | (uint)job.TableNumber;
+        int gap = HomeOf(wanted);
+        while (_places[gap] != wanted)
+        {
+            Invariant.Holds(_places[gap] != 0);
+            gap = Next(gap);
+        }
+
+        for (int index = Next(gap); _places[index] is var place and not 0; index = Next(index))
         {
             // One that lies as far behind its own place as behind the gap, or farther, may close it.
-            int home = (int)(_slots[index].Hash >> _shift);
-            if (Distance(home, index) >= Distance(gap, index))
+            if (Distance(HomeOf(place), index) >= Distance(gap, index))
             {
-                if (gap < _walked && index >= _walked)
-                {
-                    // The walk has been there already, and has not come here yet.
-                    _walker?.Meet(_slots[index].Job!);
-                }
-
-                _slots[gap] = _slots[index];
+                _places[gap] = place;
                 gap = index;
             }
         }
 
-        _slots[gap] = default;
+        _places[gap] = 0;
+        job.TableNumber = -job.TableNumber;
         Count--;
+    }
+
+    /// <summary>Lets go of an object that stands for no job, and will not again.</summary>
+    internal void Drop(Job job)
+    {
+        Invariant.Holds(job.TableNumber < 0);
+        _objects[-job.TableNumber] = null;
+        _freeNumbers.Push(-job.TableNumber);
+        job.TableNumber = 0;
     }
 
     /// <summary>Makes room for so many jobs at once.</summary>
     internal void EnsureCapacity(int count)
     {
         long size = (long)BitOperations.RoundUpToPowerOf2((ulong)(count * 10L / 7L) + 1);
-        if (size > _slots.Length)
+        if (size > _places.Length)
         {
             Resize((int)size);
+        }
+
+        if (count >= _objects.Length)
+        {
+            Array.Resize(ref _objects, count + 1);
         }
     }
 
     /// <summary>Begins to walk through the table, which may change meanwhile: every job that is here now and stays is
-    /// met at least once.</summary>
-    internal void BeginWalk(ImageTaker walker) => (_walker, _walked) = (walker, 0);
+    /// met once.</summary>
+    internal void BeginWalk(ImageTaker walker) => (_walker, _walked, _walkEnd) = (walker, 1, _lastNumber + 1);
 
     /// <summary>Walks on. Returns how many places were looked at: fewer than asked for at the end.</summary>
     internal int Walk(int count)
@@ -122,12 +167,12 @@ internal sealed class JobTable
         const int FarAhead = 24;
         const int JobLines = 5;
         int first = _walked;
-        int end = (int)Math.Min((long)first + count, _slots.Length);
+        int end = (int)Math.Min((long)first + count, _walkEnd);
         while (_walker is { } walker && _walked < end)
         {
             int far = _walked + FarAhead;
-            Core.Prefetch.Object(far < _slots.Length ? _slots[far].Job : null, JobLines);
-            if (_slots[_walked++].Job is { } job)
+            Core.Prefetch.Object(far < _walkEnd ? _objects[far] : null, JobLines);
+            if (_objects[_walked++] is { TableNumber: > 0 } job)
             {
                 // Who has all it wanted ends the walk.
                 walker.Meet(job);
@@ -138,48 +183,61 @@ internal sealed class JobTable
     }
 
     /// <summary>Nobody walks any more.</summary>
-    internal void EndWalk() => (_walker, _walked) = (null, 0);
+    internal void EndWalk() => (_walker, _walked, _walkEnd) = (null, 0, 0);
 
-    private int IndexOf(JobId id, ulong hash)
+    private void Prefetch(ulong hash)
     {
-        var slots = _slots;
-        for (int index = (int)(hash >> _shift); slots[index].Job is { } job; index = (index + 1) & (slots.Length - 1))
-        {
-            if (slots[index].Hash == hash && job.Id == id)
-            {
-                return index;
-            }
-        }
-
-        return -1;
+        int home = HomeOf(hash);
+        Core.Prefetch.Place(ref _places[home]);
+        Core.Prefetch.Place(ref _places[Math.Min(home + Near, _places.Length - 1)]);
     }
 
     private void Resize(int size)
     {
-        // Every place changes.
-        Walk(int.MaxValue);
-        var old = _slots;
-        _slots = new Slot[size];
+        ulong[] old = _places;
+        _places = new ulong[size];
         _shift = ShiftFor(size);
-        foreach (var slot in old)
+        foreach (ulong place in old)
         {
-            if (slot.Job is not null)
+            if (place != 0)
             {
-                int index = (int)(slot.Hash >> _shift);
-                while (_slots[index].Job is not null)
+                int index = HomeOf(place);
+                while (_places[index] != 0)
                 {
                     index = Next(index);
                 }
 
-                _slots[index] = slot;
+                _places[index] = place;
             }
         }
     }
 
-    private int Next(int index) => (index + 1) & (_slots.Length - 1);
+    private int NewNumber(Job job)
+    {
+        if (!_freeNumbers.TryPop(out int number))
+        {
+            number = ++_lastNumber;
+            if (number == _objects.Length)
+            {
+                Array.Resize(ref _objects, number * 2);
+            }
+        }
 
-    private int Distance(int from, int to) => (to - from) & (_slots.Length - 1);
+        _objects[number] = job;
+        return number;
+    }
 
+    private int HomeOf(ulong hashOrPlace) => (int)(hashOrPlace >> _shift);
+
+    private int Next(int index) => (index + 1) & (_places.Length - 1);
+
+    private int Distance(int from, int to) => (to - from) & (_places.Length - 1);
+
+    private static bool IsOf(ulong place, ulong hash) => ((place ^ hash) & UpperHalf) == 0;
+
+    private static int NumberIn(ulong place) => (int)(uint)place;
+
+    // No more than the upper half of the hash is used for it, which is all that a place keeps.
     private static int ShiftFor(int size) => 64 - BitOperations.Log2((uint)size);
 
     // Both halves multiplied into one another: ids made in one millisecond differ in the second half only.
@@ -189,11 +247,5 @@ internal sealed class JobTable
         var halves = MemoryMarshal.Cast<Guid, ulong>(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
         ulong high = Math.BigMul(halves[0] ^ 0x9E37_79B9_7F4A_7C15, halves[1] ^ 0xBF58_476D_1CE4_E5B9, out ulong low);
         return (high ^ low) * 0x94D0_49BB_1331_11EB;
-    }
-
-    private struct Slot
-    {
-        internal Job? Job;
-        internal ulong Hash;
     }
 }

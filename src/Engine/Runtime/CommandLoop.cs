@@ -38,6 +38,7 @@ internal sealed partial class CommandLoop
     private Instant _instant;
     private uint _checksum;
     private bool _mustLoseRuns = true;
+    private Queue<Job>? _runsToLose;
     private Exception? _failure;
 
     internal CommandLoop(
@@ -121,8 +122,7 @@ internal sealed partial class CommandLoop
     internal bool HasWork =>
         HasDurableBatch || (_spare.Count > 0 && _ahead.HasItems) || _context.Image is { IsCopying: true };
 
-    private long FirstDeadline =>
-        _core.State.Leases.Count > 0 ? (long)_core.State.Leases.FirstKey.High : long.MaxValue;
+    private long FirstDeadline => _core.State.Leases.FirstDeadlineMs;
 
     private bool HasDurableBatch => _inFlight.TryPeek(out var oldest) && oldest.Append is null or { IsCompleted: true };
 
@@ -237,7 +237,8 @@ internal sealed partial class CommandLoop
             Configuring.DecideOrdering(_core);
         }
 
-        _mustLoseRuns = !Leasing.DecideLost(_core, ref _context.LostRuns, ref _context.RetriedRuns);
+        _runsToLose ??= Leasing.RunsOfEarlierLife(_core);
+        _mustLoseRuns = !Leasing.DecideLost(_core, _runsToLose, ref _context.LostRuns, ref _context.RetriedRuns);
         if (!_mustLoseRuns && _context.LostRuns > 0)
         {
             _logger.RunsLostAtStart(_context.LostRuns);

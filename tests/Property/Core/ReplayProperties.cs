@@ -46,9 +46,9 @@ public sealed class ReplayProperties(ITestOutputHelper output)
     {
         string[] derived =
         [
-            "Key", "IsOverdue", "IsMilestone", "HeapSlot", "Ticket", "Previous", "Next", "PreviousInLane",
-            "NextInLane", "NextKeyInLane", "PreviousOfUser", "NextOfUser", "User", "Project", "Lane", "Details", "Id",
-            "ImageNumber", "ImagePlace",
+            "Key", "IsOverdue", "IsMilestone", "HeapSlot", "Ticket", "LivePlace", "LeasePlace", "LeaseEndsMs",
+            "TableNumber", "TableHash", "PreviousInLane", "NextInLane", "NextKeyInLane", "PreviousOfUser", "NextOfUser",
+            "User", "Project", "Lane", "Details", "Id", "ImageNumber", "ImagePlace",
         ];
         var fields = typeof(Job).GetFields(BindingFlags.Instance | BindingFlags.NonPublic)
             .Where(field => !derived.Contains(field.Name))

@@ -17,7 +17,7 @@ internal sealed partial class ReferenceEngine
             job.RunNumber = ++_runs;
             job.RunStartedMs = NowMs;
             job.StartedMs = job.Runs == 1 ? NowMs : job.StartedMs;
-            job.LeaseEndsMs = MonotonicMs + (long)Options.LeaseDuration.TotalMilliseconds;
+            Lease(job);
             job.Stage = 0;
             job.Progress = null;
             runs.Add((job.Lease, job));
@@ -153,7 +153,7 @@ internal sealed partial class ReferenceEngine
         var answer = Hear(lease, out var job);
         if (answer == LeaseAnswer.Accepted)
         {
-            job.LeaseEndsMs = MonotonicMs + (long)Options.LeaseDuration.TotalMilliseconds;
+            Lease(job);
         }
 
         return answer;
@@ -212,5 +212,11 @@ internal sealed partial class ReferenceEngine
         Fact();
         job.Used++;
         return IterationAnswer.Granted;
+    }
+
+    private void Lease(ReferenceJob job)
+    {
+        job.LeaseEndsMs = MonotonicMs + (long)Options.LeaseDuration.TotalMilliseconds;
+        job.LeaseNumber = ++_leases;
     }
 }

@@ -11,6 +11,7 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
     private readonly Dictionary<string, double> _averageSeconds = [];
     private long _entries;
     private long _runs;
+    private long _leases;
 
     /// <summary>Every job ever accepted, in order of acceptance.</summary>
     internal List<ReferenceJob> Jobs { get; } = [];
@@ -97,8 +98,9 @@ internal sealed partial class ReferenceEngine(JobEngineOptions options)
 
         if (MonotonicMs >= NothingExpiresBeforeMs)
         {
+            // Of leases that end at once the first that was given goes first.
             foreach (var job in OpenRuns.Where(job => job.LeaseEndsMs <= MonotonicMs).OrderBy(job => job.LeaseEndsMs)
-                .ToList())
+                .ThenBy(job => job.LeaseNumber).ToList())
             {
                 Lose(job);
             }

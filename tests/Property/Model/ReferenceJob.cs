@@ -33,6 +33,7 @@ internal sealed class ReferenceJob
     internal long Epoch;
     internal long RunNumber;
     internal long LeaseEndsMs;
+    internal long LeaseNumber;
     internal long StartedMs;
     internal long RunStartedMs;
     internal long FinishedMs;

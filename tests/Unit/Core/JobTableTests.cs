@@ -32,7 +32,7 @@ public sealed class JobTableTests
                 var id = ids[index];
                 ids[index] = ids[^1];
                 ids.RemoveAt(ids.Count - 1);
-                table.Remove(id);
+                table.Remove(model[id]);
                 model.Remove(id);
                 Assert.False(table.TryGetValue(id, out _));
             }
@@ -63,11 +63,39 @@ public sealed class JobTableTests
 
         foreach (var job in jobs.Where((_, i) => i % 2 == 0))
         {
-            table.Remove(job.Id);
+            table.Remove(job);
         }
 
         Assert.All(jobs.Where((_, i) => i % 2 == 0), job => Assert.False(table.ContainsKey(job.Id)));
         Assert.All(jobs.Where((_, i) => i % 2 == 1), job => Assert.Same(job, table[job.Id]));
+    }
+
+    [Fact]
+    public void An_object_stands_for_one_job_after_another_and_is_found_as_the_last()
+    {
+        var table = new JobTable();
+        var (one, other) = (new Job { Id = JobId.New(1, 0, 1) }, new Job { Id = JobId.New(1, 0, 2) });
+        table.Add(one);
+        table.Add(other);
+        table.Remove(one);
+        Assert.Same(other, Assert.Single(table.Values));
+
+        var before = one.Id;
+        one.Id = JobId.New(1, 0, 3);
+        table.Add(one);
+        Assert.Same(one, table[one.Id]);
+        Assert.False(table.ContainsKey(before));
+        Assert.Throws<InvariantViolationException>(() => table.Add(one));
+
+        // Dropped, another object may have its number.
+        table.Remove(one);
+        table.Drop(one);
+        Assert.Throws<InvariantViolationException>(() => table.Remove(one));
+        var third = new Job { Id = before };
+        table.Add(third);
+        table.Add(one);
+        Assert.Equal([before, other.Id, one.Id], table.Keys.Order());
+        Assert.All([one, other, third], job => Assert.Same(job, table[job.Id]));
     }
 
     [Fact]
@@ -78,7 +106,7 @@ public sealed class JobTableTests
         table.Add(job);
 
         Assert.Throws<InvariantViolationException>(() => table.Add(new Job { Id = job.Id }));
-        Assert.Throws<InvariantViolationException>(() => table.Remove(JobId.New(1, 0, 2)));
+        Assert.Throws<InvariantViolationException>(() => table.Remove(new Job { Id = JobId.New(1, 0, 2) }));
         Assert.Same(job, Assert.Single(table.Values));
         Assert.Throws<KeyNotFoundException>(() => table[JobId.New(1, 0, 2)]);
     }
@@ -99,7 +127,7 @@ public sealed class JobTableTests
 
             foreach (var job in jobs)
             {
-                table.Remove(job.Id);
+                table.Remove(job);
             }
         }));
     }

@@ -185,7 +185,7 @@ public sealed class LongListTests
 
     private static IEnumerable<Job> Live(EngineCore core)
     {
-        for (var job = core.State.Live.First; job is not null; job = job.Next)
+        foreach (var job in core.State.Live.All)
         {
             yield return job;
         }

@@ -46,12 +46,7 @@ internal sealed class StateImage
     /// <param name="instant">What the logical clock was in that frame; as it is now, when nobody says.</param>
     internal static StateImage Of(EngineState state, long sequence = 0, Instant? instant = null)
     {
-        var live = new Job[state.Live.Count];
-        int count = 0;
-        for (var job = state.Live.First; job is not null; job = job.Next)
-        {
-            live[count++] = job;
-        }
+        Job[] live = [.. state.Live.All];
 
         return new StateImage
         {

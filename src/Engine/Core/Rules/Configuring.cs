@@ -86,7 +86,7 @@ internal static class Configuring
         }
 
         var waiting = new List<Job>();
-        for (var job = state.Live.First; job is not null; job = job.Next)
+        foreach (var job in state.Live.All)
         {
             if (job.State == JobState.Queued || job.IsOverdue)
             {

@@ -42,44 +42,47 @@ internal static class Leasing
     }
 
     internal static void Renew(EngineCore core, Job job) =>
-        JobMoves.Lease(core.State, job, core.State.MonotonicMs + core.Settings.LeaseMs);
+        core.State.Leases.Renew(job, core.State.MonotonicMs, core.Settings.LeaseMs);
 
     /// <summary>Ends the runs whose workers gave no sign of life in time.</summary>
     internal static int DecideExpiry(EngineCore core)
     {
         var leases = core.State.Leases;
         int lost = 0;
-        while (leases.Count > 0 && leases.FirstKey.High <= (ulong)core.State.MonotonicMs && !core.Sink.IsFull)
+        while (leases.First is { } job && job.LeaseEndsMs <= core.State.MonotonicMs && !core.Sink.IsFull)
         {
             if (Planted.Is(PlantedBug.ExpiredLeaseIgnored))
             {
-                JobMoves.Lease(core.State, leases.First, long.MaxValue);
+                leases.Renew(job, core.State.MonotonicMs, long.MaxValue / 2);
                 continue;
             }
 
-            Finishing.Lose(core, leases.First);
+            Finishing.Lose(core, job);
             lost++;
         }
 
         return lost;
     }
 
-    /// <summary>Ends every open run: after a restart none of their workers is left. Returns whether that was
-    /// all.</summary>
+    /// <summary>The open runs of another life, in the order in which their jobs were submitted: however the state was
+    /// read back, they are lost in the same order.</summary>
+    internal static Queue<Job> RunsOfEarlierLife(EngineCore core) =>
+        new(core.State.Leases.All.OrderBy(job => job.Sequence));
+
+    /// <summary>Ends those runs: after a restart none of their workers is left. Returns whether that was all.</summary>
     /// <param name="core">The core.</param>
+    /// <param name="runs">Those that are left.</param>
     /// <param name="lost">Counts them.</param>
     /// <param name="retried">Counts those whose job will run again.</param>
-    internal static bool DecideLost(EngineCore core, ref int lost, ref int retried)
+    internal static bool DecideLost(EngineCore core, Queue<Job> runs, ref int lost, ref int retried)
     {
-        var leases = core.State.Leases;
-        while (leases.Count > 0 && !core.Sink.IsFull)
+        while (!core.Sink.IsFull && runs.TryDequeue(out var job))
         {
-            var job = leases.First;
             Finishing.Lose(core, job);
             lost++;
             retried += job.State.IsFinal ? 0 : 1;
         }
 
-        return leases.Count == 0;
+        return runs.Count == 0;
     }
 }

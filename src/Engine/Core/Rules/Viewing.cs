@@ -112,12 +112,12 @@ internal static class Viewing
 
         long cursor = query.Cursor ?? long.MaxValue;
         var job = user.Milestones?.OldestFrom(cursor) ?? user.NewestJob;
-        for (; job is not null && job.Sequence >= cursor; job = job.NextOfUser)
+        for (; job is not null && job.Sequence >= cursor; job = job.Older)
         {
             looked++;
         }
 
-        for (int left = MaxListed; job is not null; job = job.NextOfUser)
+        for (int left = MaxListed; job is not null; job = job.Older)
         {
             if (left-- == 0)
             {

@@ -1,0 +1,110 @@
+namespace Engine.Core;
+
+/// <summary>Open runs by when their lease ends, on the monotonic clock.</summary>
+/// <remarks>Leases of one length end in the order in which they were given, so that a ring of each length in use
+/// (nearly always one) is all that it takes: a heap would move a few others for every run that begins, is renewed or
+/// ends.</remarks>
+internal sealed class LeaseQueue
+{
+    // Runs that nobody holds yet: those of another life, or whose start is not durable.
+    private readonly JobRing<Place> _notHeld = new();
+    private readonly List<(long LengthMs, JobRing<Place> Runs)> _held = [];
+
+    internal int Count { get; private set; }
+
+    /// <summary>The run whose lease ends first; of those that end at once, the one that got it first. Null when none
+    /// ends.</summary>
+    internal Job? First
+    {
+        get
+        {
+            Job? first = null;
+            foreach (var (_, runs) in _held)
+            {
+                if (runs.First is { } run && (first is null || run.LeaseEndsMs < first.LeaseEndsMs))
+                {
+                    first = run;
+                }
+            }
+
+            return first;
+        }
+    }
+
+    /// <summary>When that is, in ms; <see cref="long.MaxValue"/> for never.</summary>
+    internal long FirstDeadlineMs => First?.LeaseEndsMs ?? long.MaxValue;
+
+    /// <summary>All of them, in no order that means anything.</summary>
+    internal IEnumerable<Job> All => _held.SelectMany(held => held.Runs.All).Concat(_notHeld.All);
+
+    internal bool Contains(Job job) => RingOf(job) is not null;
+
+    /// <summary>Takes a run in that nobody holds yet: its lease does not end.</summary>
+    internal void Add(Job job)
+    {
+        job.LeaseEndsMs = long.MaxValue;
+        _notHeld.Add(job);
+        Count++;
+    }
+
+    /// <summary>Gives a run a lease from now on.</summary>
+    /// <param name="job">Its job. It is in.</param>
+    /// <param name="nowMs">The monotonic time, never earlier than before.</param>
+    /// <param name="lengthMs">How long the lease is.</param>
+    internal void Renew(Job job, long nowMs, long lengthMs)
+    {
+        Leave(job);
+        var runs = RingFor(lengthMs);
+        job.LeaseEndsMs = Math.Max(nowMs + lengthMs, runs.Last?.LeaseEndsMs ?? 0);
+        runs.Add(job);
+    }
+
+    /// <summary>Takes a run out. It is in.</summary>
+    internal void Remove(Job job)
+    {
+        Leave(job);
+        Count--;
+    }
+
+    private void Leave(Job job)
+    {
+        var runs = RingOf(job);
+        Invariant.Holds(runs is not null);
+        runs.Remove(job);
+    }
+
+    private JobRing<Place>? RingOf(Job job)
+    {
+        foreach (var (_, runs) in _held)
+        {
+            if (runs.Contains(job))
+            {
+                return runs;
+            }
+        }
+
+        return _notHeld.Contains(job) ? _notHeld : null;
+    }
+
+    private JobRing<Place> RingFor(long lengthMs)
+    {
+        foreach (var (length, runs) in _held)
+        {
+            if (length == lengthMs)
+            {
+                return runs;
+            }
+        }
+
+        // The settings have changed: rings of other lengths are in use until their last lease has ended.
+        _held.RemoveAll(static held => held.Runs.Count == 0);
+        var added = new JobRing<Place>();
+        _held.Add((lengthMs, added));
+        return added;
+    }
+
+    private readonly struct Place : IJobPlace
+    {
+        public static ref int Of(Job job) => ref job.LeasePlace;
+    }
+}

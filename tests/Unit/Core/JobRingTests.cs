@@ -1,0 +1,96 @@
+using Engine.Core;
+
+namespace Engine.Tests.Core;
+
+public sealed class JobRingTests
+{
+    [Theory]
+    [InlineData(1, 5)]
+    [InlineData(2, 60)]
+    [InlineData(3, 2_000)]
+    public void Holds_what_a_list_holds_in_its_order_whatever_comes_and_goes(int seed, int about)
+    {
+        var dice = new Random(seed);
+        var ring = new JobRing<Place>();
+        var model = new List<Job>();
+        for (int step = 0; step < 20_000; step++)
+        {
+            bool grows = (step / about % 3) != 2;
+            if (model.Count == 0 || dice.Next(100) < (grows ? 58 : 35))
+            {
+                var job = new Job { Sequence = step };
+                ring.Add(job);
+                model.Add(job);
+            }
+            else
+            {
+                // Mostly from the beginning, as jobs end; some from anywhere, and from the end.
+                int index = dice.Next(10) switch
+                {
+                    < 6 => dice.Next(Math.Min(3, model.Count)),
+                    < 8 => dice.Next(model.Count),
+                    _ => model.Count - 1,
+                };
+                ring.Remove(model[index]);
+                Assert.False(ring.Contains(model[index]));
+                model.RemoveAt(index);
+            }
+
+            Assert.Equal(model.Count, ring.Count);
+            Assert.Same(model.FirstOrDefault(), ring.First);
+            Assert.Same(model.LastOrDefault(), ring.Last);
+            if (model.Count > 0)
+            {
+                int some = dice.Next(model.Count);
+                Assert.True(ring.Contains(model[some]));
+                Assert.Same(some + 1 < model.Count ? model[some + 1] : null, ring.After(model[some]));
+            }
+        }
+
+        Assert.Equal(model, ring.All);
+    }
+
+    [Fact]
+    public void Grows_by_what_is_in_it_and_not_by_what_has_left()
+    {
+        // One that stays for ever in front of many that come and go.
+        var ring = new JobRing<Place>();
+        ring.Add(new Job());
+        var others = new Queue<Job>(Enumerable.Range(0, 6).Select(_ => new Job()));
+        foreach (var job in others)
+        {
+            ring.Add(job);
+        }
+
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            for (int i = 0; i < 100_000; i++)
+            {
+                var job = others.Dequeue();
+                ring.Remove(job);
+                ring.Add(job);
+                others.Enqueue(job);
+            }
+        }));
+        Assert.Equal(7, ring.Count);
+    }
+
+    [Fact]
+    public void Refuses_to_take_out_what_is_in_another_ring()
+    {
+        var ring = new JobRing<Place>();
+        var other = new JobRing<Place>();
+        var (here, there) = (new Job(), new Job());
+        ring.Add(here);
+        other.Add(there);
+
+        Assert.False(ring.Contains(there));
+        Assert.Throws<InvariantViolationException>(() => ring.Remove(there));
+        Assert.Same(here, ring.First);
+    }
+
+    private readonly struct Place : IJobPlace
+    {
+        public static ref int Of(Job job) => ref job.LivePlace;
+    }
+}
