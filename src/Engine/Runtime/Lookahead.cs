@@ -12,9 +12,13 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
     private const int MaxTaken = 16;
     private const int OperationLines = 6;
 
+    // Places are given back by an atomic instruction, which waits for all that was written before.
+    private const int ReleasedAtOnce = 256;
+
     private readonly Taken[] _taken = new Taken[MaxTaken];
     private int _next;
     private int _count;
+    private int _toRelease;
 
     /// <summary>Whether there is an operation.</summary>
     internal bool HasItems => _next < _count || inbox.HasItems;
@@ -39,12 +43,16 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
     {
         (_next, _count) = (0, 0);
         Take();
-        inbox.Release(_count);
+        if (_count == 0 || _toRelease >= ReleasedAtOnce)
+        {
+            inbox.Release(_toRelease);
+            _toRelease = 0;
+        }
+
         if (_count == 0)
         {
             // Those in line may have been let in just now.
             Take();
-            inbox.Release(_count);
         }
 
         for (int step = 0; step < Operation.PrepareSteps; step++)
@@ -66,6 +74,8 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
             Prefetch.Object(operation, OperationLines);
             _taken[_count++] = new Taken(operation);
         }
+
+        _toRelease += _count;
     }
 
     // Not the bare reference: to put one of those into an array, its type is looked up in the object, which is not here
