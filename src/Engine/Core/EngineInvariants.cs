@@ -144,7 +144,8 @@ internal static class EngineInvariants
 
             if (lane.Jobs.Count == 0)
             {
-                Require(lane.ParkedOn is null && lane.HeapSlot == HeapNode.Outside, "an empty lane is nowhere");
+                Require(lane is { ParkedOn: null, HeapSlot: HeapNode.Outside, ReadyRow: 0 },
+                    "an empty lane is nowhere");
             }
             else if (lane.ParkedOn is { } limit)
             {
@@ -167,7 +168,8 @@ internal static class EngineInvariants
         int placed = 0;
         foreach (var type in state.Types.Values)
         {
-            CheckHeap(type.Ready, lane => lane.Jobs.FirstKey);
+            CheckHeap(type.Ready.Others, lane => lane.Jobs.FirstKey);
+            CheckReady(type.Ready);
             placed += type.Ready.Count;
         }
 
@@ -188,14 +190,27 @@ internal static class EngineInvariants
             }
         }
 
-        Require(placed == state.Lanes.Count(lane => lane.Jobs.Count > 0), "every waiting lane is in exactly one heap");
+        Require(placed == state.Lanes.Count(lane => lane.Jobs.Count > 0), "every waiting lane is in exactly one place");
+    }
+
+    private static void CheckReady(ReadyLanes ready)
+    {
+        var lanes = ready.All.ToList();
+        Require(lanes.Count == ready.Count, "ready lanes are counted");
+        Require(lanes.All(entry => ready.Contains(entry.Lane) && entry.Key == entry.Lane.Jobs.FirstKey),
+            "a ready lane is found, and its key is that of its next job");
+        Require(lanes.Count == 0 || lanes.Min(entry => entry.Key) == ready.FirstKey, "the first of them is known");
+        Require(lanes.Count == 0 || ready.First.Jobs.FirstKey == ready.FirstKey, "and its key");
+        foreach (var keys in ready.Rows)
+        {
+            Require(keys.SequenceEqual(keys.Order()), "the keys of a row rise");
+        }
     }
 
     private static bool IsStoodInFor(ParkGroup group, Limit limit)
     {
-        for (int i = 0; i < group.Type.Ready.Count; i++)
+        foreach (var (key, lane) in group.Type.Ready.All)
         {
-            var (key, lane) = group.Type.Ready[i];
             if (ReferenceEquals(lane.Tier, group.Tier) && lane.Limits.Contains(limit) && key <= group.Lanes.FirstKey)
             {
                 return true;

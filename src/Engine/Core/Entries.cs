@@ -64,7 +64,7 @@ internal sealed class JobTypeEntry(string name, int number)
     /// <summary>What its jobs are shown as, by that policy.</summary>
     internal StatusTable Statuses { get; set; } = StatusTable.Plain;
 
-    internal IndexedHeap<Lane> Ready { get; } = new();
+    internal ReadyLanes Ready { get; } = new();
 }
 
 /// <summary>A user with kept jobs or a used allowance.</summary>

@@ -3,7 +3,7 @@ namespace Engine.Core;
 /// <summary>Jobs in the order in which they were submitted.</summary>
 internal sealed class JobList
 {
-    private readonly JobRing<Place> _jobs = new();
+    private readonly Ring<LiveJob> _jobs = new();
 
     // The first that has not been counted as old, and the sequence of the last that has. Not state: found anew by
     // whoever asks for the count.
@@ -11,12 +11,12 @@ internal sealed class JobList
     private long _countedUpTo;
     private TimeSpan _age = TimeSpan.MaxValue;
 
-    internal Job? First => _jobs.First;
+    internal Job? First => _jobs.First.Job;
 
     internal int Count => _jobs.Count;
 
     /// <summary>From the first to the last; none comes or goes meanwhile.</summary>
-    internal IEnumerable<Job> All => _jobs.All;
+    internal IEnumerable<Job> All => _jobs.All.Select(static live => live.Job!);
 
     /// <summary>Jobs at the beginning that <see cref="CountOlder"/> has found old, and that are still here.</summary>
     internal int CountedOld { get; private set; }
@@ -26,7 +26,7 @@ internal sealed class JobList
 
     internal void Add(Job job)
     {
-        _jobs.Add(job);
+        _jobs.Add(new LiveJob(job));
         _next ??= job;
     }
 
@@ -34,14 +34,14 @@ internal sealed class JobList
     {
         if (ReferenceEquals(job, _next))
         {
-            _next = _jobs.After(job);
+            _next = _jobs.After(new LiveJob(job)).Job;
         }
         else if (job.Sequence <= _countedUpTo)
         {
             CountedOld--;
         }
 
-        _jobs.Remove(job);
+        _jobs.Remove(new LiveJob(job));
     }
 
     /// <summary>Counts on from where it was left: jobs are looked at once as they grow old, not each time that somebody
@@ -58,7 +58,7 @@ internal sealed class JobList
         }
 
         _age = age;
-        for (; _next is { } job && now.Since(job.SubmittedAt) > age; _next = _jobs.After(job))
+        for (; _next is { } job && now.Since(job.SubmittedAt) > age; _next = _jobs.After(new LiveJob(job)).Job)
         {
             if (most-- == 0)
             {
@@ -73,8 +73,14 @@ internal sealed class JobList
         IsCounting = false;
     }
 
-    private readonly struct Place : IJobPlace
+    private readonly struct LiveJob(Job? job) : IRingEntry<LiveJob>
     {
-        public static ref int Of(Job job) => ref job.LivePlace;
+        internal readonly Job? Job = job;
+
+        public bool IsGap => Job is null;
+
+        public ref int Place => ref Job!.LivePlace;
+
+        public bool IsSame(in LiveJob other) => ReferenceEquals(Job, other.Job);
     }
 }

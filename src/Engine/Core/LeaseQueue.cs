@@ -7,8 +7,8 @@ namespace Engine.Core;
 internal sealed class LeaseQueue
 {
     // Runs that nobody holds yet: those of another life, or whose start is not durable.
-    private readonly JobRing<Place> _notHeld = new();
-    private readonly List<(long LengthMs, JobRing<Place> Runs)> _held = [];
+    private readonly Ring<LeasedRun> _notHeld = new();
+    private readonly List<(long LengthMs, Ring<LeasedRun> Runs)> _held = [];
 
     internal int Count { get; private set; }
 
@@ -21,7 +21,7 @@ internal sealed class LeaseQueue
             Job? first = null;
             foreach (var (_, runs) in _held)
             {
-                if (runs.First is { } run && (first is null || run.LeaseEndsMs < first.LeaseEndsMs))
+                if (runs.First.Job is { } run && (first is null || run.LeaseEndsMs < first.LeaseEndsMs))
                 {
                     first = run;
                 }
@@ -35,7 +35,8 @@ internal sealed class LeaseQueue
     internal long FirstDeadlineMs => First?.LeaseEndsMs ?? long.MaxValue;
 
     /// <summary>All of them, in no order that means anything.</summary>
-    internal IEnumerable<Job> All => _held.SelectMany(held => held.Runs.All).Concat(_notHeld.All);
+    internal IEnumerable<Job> All => 
+        _held.SelectMany(held => held.Runs.All).Concat(_notHeld.All).Select(static run => run.Job!);
 
     internal bool Contains(Job job) => RingOf(job) is not null;
 
@@ -43,7 +44,7 @@ internal sealed class LeaseQueue
     internal void Add(Job job)
     {
         job.LeaseEndsMs = long.MaxValue;
-        _notHeld.Add(job);
+        _notHeld.Add(new LeasedRun(job));
         Count++;
     }
 
@@ -55,8 +56,8 @@ internal sealed class LeaseQueue
     {
         Leave(job);
         var runs = RingFor(lengthMs);
-        job.LeaseEndsMs = Math.Max(nowMs + lengthMs, runs.Last?.LeaseEndsMs ?? 0);
-        runs.Add(job);
+        job.LeaseEndsMs = Math.Max(nowMs + lengthMs, runs.Last.Job?.LeaseEndsMs ?? 0);
+        runs.Add(new LeasedRun(job));
     }
 
     /// <summary>Takes a run out. It is in.</summary>
@@ -70,23 +71,23 @@ internal sealed class LeaseQueue
     {
         var runs = RingOf(job);
         Invariant.Holds(runs is not null);
-        runs.Remove(job);
+        runs.Remove(new LeasedRun(job));
     }
 
-    private JobRing<Place>? RingOf(Job job)
+    private Ring<LeasedRun>? RingOf(Job job)
     {
         foreach (var (_, runs) in _held)
         {
-            if (runs.Contains(job))
+            if (runs.Contains(new LeasedRun(job)))
             {
                 return runs;
             }
         }
 
-        return _notHeld.Contains(job) ? _notHeld : null;
+        return _notHeld.Contains(new LeasedRun(job)) ? _notHeld : null;
     }
 
-    private JobRing<Place> RingFor(long lengthMs)
+    private Ring<LeasedRun> RingFor(long lengthMs)
     {
         foreach (var (length, runs) in _held)
         {
@@ -98,13 +99,19 @@ internal sealed class LeaseQueue
 
         // The settings have changed: rings of other lengths are in use until their last lease has ended.
         _held.RemoveAll(static held => held.Runs.Count == 0);
-        var added = new JobRing<Place>();
+        var added = new Ring<LeasedRun>();
         _held.Add((lengthMs, added));
         return added;
     }
 
-    private readonly struct Place : IJobPlace
+    private readonly struct LeasedRun(Job? job) : IRingEntry<LeasedRun>
     {
-        public static ref int Of(Job job) => ref job.LeasePlace;
+        internal readonly Job? Job = job;
+
+        public bool IsGap => Job is null;
+
+        public ref int Place => ref Job!.LeasePlace;
+
+        public bool IsSame(in LeasedRun other) => ReferenceEquals(Job, other.Job);
     }
 }

@@ -34,6 +34,12 @@ internal sealed class Lane : HeapNode
     /// <summary>The limit it is parked on, or null when it may run (or is empty).</summary>
     internal Limit? ParkedOn { get; set; }
 
+    /// <summary>Its row among the <see cref="ReadyLanes"/>, from 1, while it is in one.</summary>
+    internal int ReadyRow { get; set; }
+
+    /// <summary>Where that has it.</summary>
+    internal int ReadyPlace;
+
     /// <summary>Jobs the engine still keeps that belong here, waiting or not.</summary>
     internal int References { get; set; }
 

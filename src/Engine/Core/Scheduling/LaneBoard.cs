@@ -2,11 +2,11 @@ namespace Engine.Core.Scheduling;
 
 /// <summary>Knows which lane runs next, without ever looking at one that cannot.</summary>
 /// <remarks>
-/// <para>A lane with waiting jobs is in exactly one place: in the heap of its job type, or parked on a full limit. A
+/// <para>A lane with waiting jobs is in exactly one place: ready in its job type, or parked on a full limit. A
 /// lane is found blocked only when it comes first, and then parks, so the work is paid by the claim that passed
 /// it.</para>
 /// <para>The rule that makes waking one lane enough: for every limit with room and every (type, tier) with lanes parked
-/// on it, a lane of that type and tier with that limit is in its heap with a key no worse than the best parked one. A
+/// on it, a lane of that type and tier with that limit is ready with a key no worse than the best parked one. A
 /// freed slot, a claim, a cancelled or blocked representative each restore it in O(log n) (design 4; the property tests
 /// against the naive model find the case that was forgotten).</para>
 /// </remarks>
@@ -52,22 +52,32 @@ internal static class LaneBoard
             return;
         }
 
-        var home = lane.ParkedOn is { } limit ? limit.GroupFor(lane.Type, lane.Tier).Lanes : lane.Type.Ready;
-        bool wasReady = lane.ParkedOn is null;
+        if (lane.ParkedOn is { } limit)
+        {
+            var parked = limit.GroupFor(lane.Type, lane.Tier).Lanes;
+            if (lane.Jobs.Count == 0)
+            {
+                parked.Remove(lane);
+                LeavePark(lane);
+            }
+            else
+            {
+                parked.Move(lane, lane.Jobs.FirstKey);
+            }
+
+            return;
+        }
+
         if (lane.Jobs.Count == 0)
         {
-            home.Remove(lane);
-            LeavePark(lane);
+            lane.Type.Ready.Remove(lane);
         }
         else
         {
-            home.Move(lane, lane.Jobs.FirstKey);
+            lane.Type.Ready.Move(lane, lane.Jobs.FirstKey);
         }
 
-        if (wasReady)
-        {
-            WakeInPlaceOf(lane, except: null);
-        }
+        WakeInPlaceOf(lane, except: null);
     }
 
     /// <summary>The lane whose head runs next on a worker for <paramref name="types"/>, or null when nothing

@@ -2,7 +2,7 @@ using Engine.Core;
 
 namespace Engine.Tests.Core;
 
-public sealed class JobRingTests
+public sealed class RingTests
 {
     [Theory]
     [InlineData(1, 5)]
@@ -11,7 +11,7 @@ public sealed class JobRingTests
     public void Holds_what_a_list_holds_in_its_order_whatever_comes_and_goes(int seed, int about)
     {
         var dice = new Random(seed);
-        var ring = new JobRing<Place>();
+        var ring = new Ring<Entry>();
         var model = new List<Job>();
         for (int step = 0; step < 20_000; step++)
         {
@@ -19,7 +19,7 @@ public sealed class JobRingTests
             if (model.Count == 0 || dice.Next(100) < (grows ? 58 : 35))
             {
                 var job = new Job { Sequence = step };
-                ring.Add(job);
+                ring.Add(new Entry(job));
                 model.Add(job);
             }
             else
@@ -31,35 +31,35 @@ public sealed class JobRingTests
                     < 8 => dice.Next(model.Count),
                     _ => model.Count - 1,
                 };
-                ring.Remove(model[index]);
-                Assert.False(ring.Contains(model[index]));
+                ring.Remove(new Entry(model[index]));
+                Assert.False(ring.Contains(new Entry(model[index])));
                 model.RemoveAt(index);
             }
 
             Assert.Equal(model.Count, ring.Count);
-            Assert.Same(model.FirstOrDefault(), ring.First);
-            Assert.Same(model.LastOrDefault(), ring.Last);
+            Assert.Same(model.FirstOrDefault(), ring.First.Job);
+            Assert.Same(model.LastOrDefault(), ring.Last.Job);
             if (model.Count > 0)
             {
                 int some = dice.Next(model.Count);
-                Assert.True(ring.Contains(model[some]));
-                Assert.Same(some + 1 < model.Count ? model[some + 1] : null, ring.After(model[some]));
+                Assert.True(ring.Contains(new Entry(model[some])));
+                Assert.Same(some + 1 < model.Count ? model[some + 1] : null, ring.After(new Entry(model[some])).Job);
             }
         }
 
-        Assert.Equal(model, ring.All);
+        Assert.Equal(model, ring.All.Select(entry => entry.Job));
     }
 
     [Fact]
     public void Grows_by_what_is_in_it_and_not_by_what_has_left()
     {
         // One that stays for ever in front of many that come and go.
-        var ring = new JobRing<Place>();
-        ring.Add(new Job());
+        var ring = new Ring<Entry>();
+        ring.Add(new Entry(new Job()));
         var others = new Queue<Job>(Enumerable.Range(0, 6).Select(_ => new Job()));
         foreach (var job in others)
         {
-            ring.Add(job);
+            ring.Add(new Entry(job));
         }
 
         Assert.Equal(0, Allocations.Of(() =>
@@ -67,8 +67,8 @@ public sealed class JobRingTests
             for (int i = 0; i < 100_000; i++)
             {
                 var job = others.Dequeue();
-                ring.Remove(job);
-                ring.Add(job);
+                ring.Remove(new Entry(job));
+                ring.Add(new Entry(job));
                 others.Enqueue(job);
             }
         }));
@@ -78,19 +78,25 @@ public sealed class JobRingTests
     [Fact]
     public void Refuses_to_take_out_what_is_in_another_ring()
     {
-        var ring = new JobRing<Place>();
-        var other = new JobRing<Place>();
+        var ring = new Ring<Entry>();
+        var other = new Ring<Entry>();
         var (here, there) = (new Job(), new Job());
-        ring.Add(here);
-        other.Add(there);
+        ring.Add(new Entry(here));
+        other.Add(new Entry(there));
 
-        Assert.False(ring.Contains(there));
-        Assert.Throws<InvariantViolationException>(() => ring.Remove(there));
-        Assert.Same(here, ring.First);
+        Assert.False(ring.Contains(new Entry(there)));
+        Assert.Throws<InvariantViolationException>(() => ring.Remove(new Entry(there)));
+        Assert.Same(here, ring.First.Job);
     }
 
-    private readonly struct Place : IJobPlace
+    private readonly struct Entry(Job? job) : IRingEntry<Entry>
     {
-        public static ref int Of(Job job) => ref job.LivePlace;
+        internal readonly Job? Job = job;
+
+        public bool IsGap => Job is null;
+
+        public ref int Place => ref Job!.LivePlace;
+
+        public bool IsSame(in Entry other) => ReferenceEquals(Job, other.Job);
     }
 }
