@@ -254,7 +254,7 @@ internal sealed class EngineState(bool isLedger = false)
         {
             Jobs.Prefetch(next);
             next.User?.PrefetchCounts();
-            Prefetch.Object(next.Lane);
+            next.Lane?.PrefetchReferences();
         }
     }
 

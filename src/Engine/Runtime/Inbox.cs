@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 
 namespace Engine.Runtime;
 
@@ -18,12 +19,7 @@ internal sealed class Inbox(int capacity)
     private readonly ConcurrentQueue<Waiter> _line = new();
     private readonly SemaphoreSlim _bell = new(0);
 
-    // Places that are taken or wanted: of the operations that are in, or soon will be, and of those that stand in line.
-    private int _places;
-
-    // Of those places: of who is in line, or about to be, until its operation is in.
-    private int _inLine;
-    private int _asleep;
+    private Counts _counts;
 
     /// <summary>Whether something is in. The loop's thread.</summary>
     internal bool HasItems => !_operations.IsEmpty || !_line.IsEmpty;
@@ -32,7 +28,7 @@ internal sealed class Inbox(int capacity)
     internal bool IsHeldUp => _operations.IsHeldUp;
 
     /// <summary>Closed, and nobody has a place any more.</summary>
-    internal bool IsDrained => Volatile.Read(ref _places) == ClosedBit;
+    internal bool IsDrained => Volatile.Read(ref _counts.Places) == ClosedBit;
 
     /// <summary>Puts an operation in; it is answered or failed, even when the loop has ended.</summary>
     /// <exception cref="EngineStoppedException">It is closed.</exception>
@@ -40,8 +36,8 @@ internal sealed class Inbox(int capacity)
     {
         // Nobody gets past those in line, not even when places were freed and those are just being let in: one writer's
         // operations keep their order, awaited or not. Closed, the count is beyond any capacity.
-        int places = Interlocked.Increment(ref _places);
-        if (places > capacity || Volatile.Read(ref _inLine) > 0)
+        int places = Interlocked.Increment(ref _counts.Places);
+        if (places > capacity || Volatile.Read(ref _counts.InLine) > 0)
         {
             return StandInLineAsync(operation, isClosed: places > ClosedBit, cancellationToken);
         }
@@ -54,18 +50,21 @@ internal sealed class Inbox(int capacity)
     /// <summary>Takes an operation out. The loop's thread.</summary>
     internal bool TryRead([NotNullWhen(true)] out Operation? operation) => _operations.TryDequeue(out operation);
 
+    /// <inheritdoc cref="OperationRing.PrefetchNext"/>
+    internal void PrefetchNext() => _operations.PrefetchNext();
+
     /// <summary>Frees the places of operations that were taken out, and lets in as many of those in line. The loop's
     /// thread.</summary>
     internal void Release(int count)
     {
         if (count > 0)
         {
-            Interlocked.Add(ref _places, -count);
+            Interlocked.Add(ref _counts.Places, -count);
         }
 
         // Those in line are counted before all places: who joins in between takes a place in this sum, and never makes
         // room for one too many. Letting in one too few does no harm: who is not in line yet rings when it is.
-        while (Volatile.Read(ref _inLine) is > 0 and var inLine && Volatile.Read(ref _places) - inLine < capacity
+        while (Volatile.Read(ref _counts.InLine) is > 0 and var inLine && Volatile.Read(ref _counts.Places) - inLine < capacity
             && _line.TryDequeue(out var waiter))
         {
             if (waiter.TrySetResult())
@@ -75,15 +74,15 @@ internal sealed class Inbox(int capacity)
             else
             {
                 // It gave up.
-                Interlocked.Decrement(ref _places);
+                Interlocked.Decrement(ref _counts.Places);
             }
 
-            Interlocked.Decrement(ref _inLine);
+            Interlocked.Decrement(ref _counts.InLine);
         }
     }
 
     /// <summary>Lets nothing more in. What is in, or has a place, can still be read.</summary>
-    internal void Close() => Interlocked.Or(ref _places, ClosedBit);
+    internal void Close() => Interlocked.Or(ref _counts.Places, ClosedBit);
 
     /// <summary>Sends those in line away. The loop's thread, after <see cref="Close"/>.</summary>
     internal void Disperse()
@@ -91,15 +90,15 @@ internal sealed class Inbox(int capacity)
         while (_line.TryDequeue(out var waiter))
         {
             waiter.TrySetException(Stopped());
-            Interlocked.Decrement(ref _inLine);
-            Interlocked.Decrement(ref _places);
+            Interlocked.Decrement(ref _counts.InLine);
+            Interlocked.Decrement(ref _counts.Places);
         }
     }
 
     /// <summary>Wakes the loop. Any thread.</summary>
     internal void Ring()
     {
-        if (Volatile.Read(ref _asleep) == 1 && Interlocked.Exchange(ref _asleep, 0) == 1)
+        if (Volatile.Read(ref _counts.Asleep) == 1 && Interlocked.Exchange(ref _counts.Asleep, 0) == 1)
         {
             _bell.Release();
         }
@@ -109,8 +108,8 @@ internal sealed class Inbox(int capacity)
     internal void Sleep(Func<bool> mustStayAwake)
     {
         // Asleep first, then look: whoever brings work after the look sees that it must ring.
-        Interlocked.Exchange(ref _asleep, 1);
-        if (mustStayAwake() && Interlocked.Exchange(ref _asleep, 0) == 1)
+        Interlocked.Exchange(ref _counts.Asleep, 1);
+        if (mustStayAwake() && Interlocked.Exchange(ref _counts.Asleep, 0) == 1)
         {
             return;
         }
@@ -122,13 +121,13 @@ internal sealed class Inbox(int capacity)
     {
         if (isClosed)
         {
-            Interlocked.Decrement(ref _places);
+            Interlocked.Decrement(ref _counts.Places);
             throw Stopped();
         }
 
         // Rung for: places may have been freed since this one was refused, by a loop that saw nobody in line and sleeps.
         var waiter = new Waiter(operation);
-        Interlocked.Increment(ref _inLine);
+        Interlocked.Increment(ref _counts.InLine);
         _line.Enqueue(waiter);
         Ring();
         var registration = cancellationToken.UnsafeRegister(
@@ -140,6 +139,22 @@ internal sealed class Inbox(int capacity)
     }
 
     private static EngineStoppedException Stopped() => new("The engine has stopped.");
+
+    // Apart from everything else: written by all, so that who shares a line with them would wait for each of them.
+    [StructLayout(LayoutKind.Explicit, Size = 192)]
+    private struct Counts
+    {
+        // Places that are taken or wanted: of the operations that are in, or soon will be, and of those that stand in line.
+        [FieldOffset(64)]
+        internal int Places;
+
+        // Of those places: of who is in line, or about to be, until its operation is in.
+        [FieldOffset(68)]
+        internal int InLine;
+
+        [FieldOffset(72)]
+        internal int Asleep;
+    }
 
     private sealed class Waiter(Operation operation) : TaskCompletionSource(
         TaskCreationOptions.RunContinuationsAsynchronously)

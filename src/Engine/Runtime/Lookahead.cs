@@ -76,6 +76,7 @@ internal sealed class Lookahead(Inbox inbox, LoopContext context)
         }
 
         _toRelease += _count;
+        inbox.PrefetchNext();
     }
 
     // Not the bare reference: to put one of those into an array, its type is looked up in the object, which is not here

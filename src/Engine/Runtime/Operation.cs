@@ -198,13 +198,13 @@ internal sealed class OperationPool<TOperation>
     private const int MaxSpare = 65_536;
 
     private readonly ConcurrentQueue<TOperation> _spare = new();
-    private int _count;
+    private PaddedCount _count;
 
     internal TOperation Rent()
     {
         if (_spare.TryDequeue(out var operation))
         {
-            Interlocked.Decrement(ref _count);
+            Interlocked.Decrement(ref _count.Value);
             return operation;
         }
 
@@ -213,9 +213,9 @@ internal sealed class OperationPool<TOperation>
 
     internal void Return(TOperation operation)
     {
-        if (Volatile.Read(ref _count) < MaxSpare)
+        if (Volatile.Read(ref _count.Value) < MaxSpare)
         {
-            Interlocked.Increment(ref _count);
+            Interlocked.Increment(ref _count.Value);
             _spare.Enqueue(operation);
         }
     }

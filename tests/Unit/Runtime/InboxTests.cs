@@ -185,6 +185,7 @@ public sealed class InboxTests
         Assert.True(ahead.TryRead(out var last));
         Assert.Equal(1, ((Item)last).Number);
         Assert.False(ahead.HasItems);
+        Assert.False(ahead.TryRead(out _));
         Assert.True(ahead.IsDrained);
     }
 

@@ -41,7 +41,7 @@ internal sealed class Lane : HeapNode
     internal int ReadyPlace;
 
     /// <summary>Jobs the engine still keeps that belong here, waiting or not.</summary>
-    internal int References { get; set; }
+    internal int References;
 
     /// <summary>A digest of what tells it from other lanes, 0 until <see cref="StateHash"/> asks for it.</summary>
     internal ulong Digest { get; set; }
@@ -88,6 +88,9 @@ internal sealed class Lane : HeapNode
             return null;
         }
     }
+
+    /// <summary>Asks for the memory in which its jobs are counted.</summary>
+    internal void PrefetchReferences() => Prefetch.Place(ref References);
 
     /// <inheritdoc/>
     internal override void ComesNear()
