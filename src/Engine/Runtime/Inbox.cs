@@ -24,8 +24,9 @@ internal sealed class Inbox(int capacity)
     /// <summary>Whether something is in. The loop's thread.</summary>
     internal bool HasItems => !_operations.IsEmpty || !_line.IsEmpty;
 
-    /// <inheritdoc cref="OperationRing.IsHeldUp"/>
-    internal bool IsHeldUp => _operations.IsHeldUp;
+    /// <summary>At the last try to take one out the next was only about to be there, or nobody in line could be let in:
+    /// others may be behind it. The loop's thread.</summary>
+    internal bool IsHeldUp => _operations.IsHeldUp || !_line.IsEmpty;
 
     /// <summary>Closed, and nobody has a place any more.</summary>
     internal bool IsDrained => Volatile.Read(ref _counts.Places) == ClosedBit;
@@ -142,7 +143,7 @@ internal sealed class Inbox(int capacity)
 
     // Apart from everything else: written by all, so that who shares a line with them would wait for each of them.
     [StructLayout(LayoutKind.Explicit, Size = 192)]
-    private struct Counts
+    internal struct Counts
     {
         // Places that are taken or wanted: of the operations that are in, or soon will be, and of those that stand in line.
         [FieldOffset(64)]

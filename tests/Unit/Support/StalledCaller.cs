@@ -13,7 +13,7 @@ internal sealed class StalledCaller
     internal StalledCaller(Inbox inbox)
     {
         _inbox = inbox;
-        Interlocked.Increment(ref PlacesOf(inbox));
+        Interlocked.Increment(ref CountsOf(inbox).Places);
         _place = RingOf(inbox).TakePlace();
     }
 
@@ -32,6 +32,6 @@ internal sealed class StalledCaller
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_operations")]
     private static extern ref OperationRing RingOf(Inbox inbox);
 
-    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_places")]
-    private static extern ref int PlacesOf(Inbox inbox);
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_counts")]
+    private static extern ref Inbox.Counts CountsOf(Inbox inbox);
 }
