@@ -43,6 +43,11 @@ internal static class RepairCommand
         var repair = FasterJournalTools.Repair(directory, at, dryRun, cancellationToken);
         Print($"{directory}: frames {repair.FirstSequence} to {repair.LastReadable} can be read");
         Print($"  then     {repair.Problem}");
+        foreach (string place in repair.LostPlaces)
+        {
+            Print($"  the disk cannot read {place}");
+        }
+
         if (repair.IsNeedless)
         {
             Print($"Nothing lies behind frame {at}.");

@@ -97,6 +97,10 @@ public sealed record JournalRepair
     /// <summary>The frames that snapshots were taken after which are cut off with them, ascending.</summary>
     public required IReadOnlyList<long> DroppedSnapshots { get; init; }
 
+    /// <summary>Which places the disk could not read, with their error. Where they were copied, zeros stand for them;
+    /// "unreadable.txt" beside the copies names them.</summary>
+    public IReadOnlyList<string> LostPlaces { get; init; } = [];
+
     /// <summary>Where everything is that was cut off; null when nothing was.</summary>
     public string? Evidence { get; init; }
 

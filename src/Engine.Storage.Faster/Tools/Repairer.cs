@@ -13,6 +13,11 @@ namespace Engine.Storage.Faster;
 internal sealed class Repairer(FileSystemCalls files, string directory)
 {
     private const int ChunkBytes = 1024 * 1024;
+    private const string LostName = "unreadable.txt";
+
+    // Places that the disk cannot read end what can be kept, and are copied as zeros; what an engine makes of the journal,
+    // before and after, is asked without that.
+    private readonly SalvagingCalls _salvage = new(files);
 
     internal JournalRepair Run(long atSequence, bool dryRun, CancellationToken cancellationToken)
     {
@@ -21,11 +26,13 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
 
         // Again, as its owner may have written it until a moment ago.
         superblock = JournalFiles.ReadSuperblock(files, directory);
-        var segments = JournalFiles.Segments(files, directory, superblock);
+        var segments = JournalFiles.Segments(_salvage, directory, superblock);
         var readable = ReadToTheEnd(superblock, segments, cancellationToken);
         var (position, end) = CutBehind(atSequence, superblock, segments, readable, cancellationToken);
         var dropped = SnapshotStore.List(files, directory).Where(sequence => sequence > atSequence).Reverse().ToList();
         var (blocks, highest, epoch) = LookBehind(superblock, segments, readable, end, cancellationToken);
+        blocks += _salvage.LostBlocks;
+        LookInFront(superblock, segments, heal: false);
         var repair = new JournalRepair
         {
             Sequence = atSequence,
@@ -36,6 +43,7 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
             Problem = readable.Problem,
             Damage = Refusal(superblock, cancellationToken),
             DroppedSnapshots = dropped,
+            LostPlaces = _salvage.Lost(),
         };
         if (dryRun || repair.IsNeedless)
         {
@@ -55,7 +63,7 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
             SnapshotSequence = NewestKept(superblock, atSequence),
         });
         Check(position);
-        return repair with { Evidence = evidence };
+        return repair with { Evidence = evidence, LostPlaces = _salvage.Lost() };
     }
 
     private string? Refusal(Superblock superblock, CancellationToken cancellationToken)
@@ -65,8 +73,9 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
             LogOpening.Examine(superblock, files, directory, cancellationToken);
             return null;
         }
-        catch (JournalDamagedException damage)
+        catch (IOException damage)
         {
+            // Damage, or a place that cannot be read.
             return damage.Message;
         }
     }
@@ -223,6 +232,14 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
             Copy(path, Path.Combine(evidence, Path.GetFileName(path)));
         }
 
+        if (_salvage.Lost() is { Count: > 0 } lost)
+        {
+            // Zeros in the copies stand for these, and nobody can tell them from zeros that were there.
+            using var list = files.Open(Path.Combine(evidence, LostName), FileMode.CreateNew);
+            files.Write(list, System.Text.Encoding.UTF8.GetBytes(string.Join('\n', lost) + "\n"), 0);
+            files.SyncData(list);
+        }
+
         files.SyncDirectory(evidence);
         files.SyncDirectory(Path.GetDirectoryName(directory)!);
         return evidence;
@@ -230,12 +247,12 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
 
     private void Copy(string from, string to)
     {
-        using var source = files.OpenRead(from);
+        using var source = _salvage.OpenRead(from);
         using var target = files.Open(to, FileMode.CreateNew);
         byte[] chunk = new byte[ChunkBytes];
         for (long offset = 0; ;)
         {
-            int count = files.Read(source, chunk, offset);
+            int count = _salvage.Read(source, chunk, offset);
             files.Write(target, chunk.AsSpan(0, count), offset);
             offset += count;
             if (count < chunk.Length)
@@ -262,13 +279,57 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
         files.SyncDirectory(directory);
         if (end < result.EndSegment * segments.SizeBytes)
         {
-            Zero(segments, end, result.EndSegment - 1);
+            try
+            {
+                Zero(segments, end, result.EndSegment - 1);
+            }
+            catch (JournalDamagedException) when (result.DurableSequence == result.Begin.Sequence)
+            {
+                // Its header is gone, and no frame is kept in it: it is as good as a new one.
+                segments.Create(result.EndSegment - 1);
+            }
         }
+
+        LookInFront(result, segments, heal: true);
 
         // Read first, so that the copy which counts is not the one to be written over first.
         using var file = new SuperblockFile(files, directory);
         file.Read();
         file.Write(result, null);
+    }
+
+    /// <summary>In front of the log's beginning lies nothing that anybody needs, and an opening looks at it all the same. What
+    /// cannot be read there becomes zeros.</summary>
+    private void LookInFront(Superblock superblock, SegmentFiles segments, bool heal)
+    {
+        long end = superblock.Begin.Address & ~(long)(Block.Size - 1);
+        long segment = segments.SegmentOf(end);
+        if (end == segment * segments.SizeBytes || segment >= superblock.EndSegment)
+        {
+            return;
+        }
+
+        string path = segments.PathOf(segment);
+        if (!files.Exists(path))
+        {
+            return;
+        }
+
+        byte[] block = new byte[Block.Size];
+        using var file = heal ? files.Open(path, FileMode.Open) : _salvage.OpenRead(path);
+        for (long address = segment * segments.SizeBytes; address < end; address += Block.Size)
+        {
+            long offset = segments.OffsetOf(address);
+            if (!heal)
+            {
+                _salvage.Read(file, block, offset);
+            }
+            else if (_salvage.HasLost(path, offset))
+            {
+                files.Write(file, block, offset);
+                files.SyncData(file);
+            }
+        }
     }
 
     private void Zero(SegmentFiles segments, long end, long segment)
@@ -278,7 +339,9 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
         long segmentEnd = (segment + 1) * segments.SizeBytes;
         for (long address = end; address < segmentEnd;)
         {
-            var piece = zeros.AsSpan(0, (int)Math.Min(ChunkBytes, segmentEnd - address));
+            // Whole blocks, but for the first: of a block that cannot be read, a part cannot be written.
+            long length = address == Block.AlignUp(address) ? ChunkBytes : Block.AlignUp(address) - address;
+            var piece = zeros.AsSpan(0, (int)Math.Min(length, segmentEnd - address));
             files.Write(file, piece, segments.OffsetOf(address));
             address += piece.Length;
         }
