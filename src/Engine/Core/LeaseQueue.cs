@@ -12,6 +12,9 @@ internal sealed class LeaseQueue
 
     internal int Count { get; private set; }
 
+    /// <summary>How many lengths rings are kept for, for who checks it.</summary>
+    internal int Lengths => _held.Count;
+
     /// <summary>The run whose lease ends first; of those that end at once, the one that got it first. Null when none
     /// ends.</summary>
     internal Job? First

@@ -12,6 +12,7 @@ public sealed class LeaseQueueTests
         var dice = new Random(seed);
         var queue = new LeaseQueue();
         var model = new List<(Job Job, long Ends, int Given)>();
+        var gone = new Stack<Job>();
         long now = 0;
         int given = 0;
         long[] lengths = [30_000, 10_000, 300_000];
@@ -23,9 +24,12 @@ public sealed class LeaseQueueTests
             switch (dice.Next(4))
             {
                 case 0 or 1 when model.Count < 200:
-                    var job = new Job();
+                    // Objects stand for one job after another, and come with what is left of the last.
+                    var job = gone.TryPop(out var spare) ? spare : new Job();
+                    Assert.False(queue.Contains(job));
                     queue.Add(job);
                     Assert.True(queue.Contains(job));
+                    Assert.Equal(long.MaxValue, job.LeaseEndsMs);
                     model.Add((job, long.MaxValue, 0));
                     break;
                 case 2 when model.Count > 0:
@@ -35,6 +39,7 @@ public sealed class LeaseQueueTests
                 case 3 when model.Count > 0:
                     queue.Remove(model[index].Job);
                     Assert.False(queue.Contains(model[index].Job));
+                    gone.Push(model[index].Job);
                     model.RemoveAt(index);
                     break;
                 default:
@@ -89,5 +94,23 @@ public sealed class LeaseQueueTests
 
         Assert.Equal(1_100, second.LeaseEndsMs);
         Assert.Same(first, queue.First);
+    }
+
+    [Fact]
+    public void Lengths_that_no_lease_has_any_more_are_forgotten()
+    {
+        var queue = new LeaseQueue();
+        var (stays, renewed) = (new Job(), new Job());
+        queue.Add(stays);
+        queue.Add(renewed);
+        queue.Renew(stays, nowMs: 0, lengthMs: 1_000_000);
+        for (int i = 1; i <= 1_000; i++)
+        {
+            queue.Renew(renewed, nowMs: i, lengthMs: 1_000 + i);
+        }
+
+        Assert.InRange(queue.Lengths, 2, 3);
+        Assert.Equal(1_000_000, stays.LeaseEndsMs);
+        Assert.Same(renewed, queue.First);
     }
 }

@@ -79,4 +79,29 @@ public sealed class ReadyLanesTests
         Assert.Equal(0, ready.Others.Count);
         Assert.Equal(600, ready.All.Count());
     }
+
+    [Fact]
+    public void Rows_that_ran_empty_take_whatever_comes()
+    {
+        // None fits behind those before it: all rows begin, and what is left over goes to the heap.
+        var ready = new ReadyLanes();
+        for (ulong i = 0; i < 10; i++)
+        {
+            ready.Add(new OrderKey(1_000 - i, i), new Lane(_type, _tier, new UserAccount("u", 1), null, null));
+        }
+
+        Assert.Equal(2, ready.Others.Count);
+        while (ready.Count > 0)
+        {
+            ready.Remove(ready.First);
+        }
+
+        for (ulong i = 10; i < 300; i++)
+        {
+            ready.Add(new OrderKey(i % 3, i), new Lane(_type, _tier, new UserAccount("u", 1), null, null));
+        }
+
+        Assert.Equal(0, ready.Others.Count);
+        Assert.Equal(new OrderKey(0, 12), ready.FirstKey);
+    }
 }

@@ -76,6 +76,34 @@ public sealed class RingTests
     }
 
     [Fact]
+    public void Who_comes_and_goes_beside_many_that_stay_moves_few_of_them()
+    {
+        const int Steps = 100_000;
+        var ring = new Ring<Entry>();
+        for (int i = 0; i < 1_000; i++)
+        {
+            ring.Add(new Entry(new Job()));
+        }
+
+        var others = new Queue<Job>(Enumerable.Range(0, 20).Select(_ => new Job()));
+        foreach (var job in others)
+        {
+            ring.Add(new Entry(job));
+        }
+
+        Entry.PlacesAskedFor = 0;
+        for (int i = 0; i < Steps; i++)
+        {
+            var job = others.Dequeue();
+            ring.Remove(new Entry(job));
+            ring.Add(new Entry(job));
+            others.Enqueue(job);
+        }
+
+        Assert.InRange(Entry.PlacesAskedFor, Steps, 10 * Steps);
+    }
+
+    [Fact]
     public void Refuses_to_take_out_what_is_in_another_ring()
     {
         var ring = new Ring<Entry>();
@@ -91,11 +119,20 @@ public sealed class RingTests
 
     private readonly struct Entry(Job? job) : IRingEntry<Entry>
     {
+        internal static int PlacesAskedFor;
+
         internal readonly Job? Job = job;
 
         public bool IsGap => Job is null;
 
-        public ref int Place => ref Job!.LivePlace;
+        public ref int Place
+        {
+            get
+            {
+                PlacesAskedFor++;
+                return ref Job!.LivePlace;
+            }
+        }
 
         public bool IsSame(in Entry other) => ReferenceEquals(Job, other.Job);
     }

@@ -64,6 +64,27 @@ public sealed class InboxTests
     }
 
     [Fact]
+    public void F7_who_stands_in_line_is_work_and_holds_up_whatever_must_not_go_before_it()
+    {
+        var inbox = new Inbox(1);
+        Write(inbox, 0, 1);
+        Assert.Equal([0], Take(inbox));
+        Assert.False(inbox.HasItems || inbox.IsHeldUp);
+
+        // Its place was not given back yet: nothing is in, and still this one was there before.
+        Write(inbox, 1, 1);
+        Assert.Empty(Take(inbox));
+        Assert.True(inbox.HasItems);
+        Assert.True(inbox.IsHeldUp);
+
+        inbox.Release(1);
+        Assert.Equal([1], Take(inbox));
+        Assert.Empty(Take(inbox));
+        Assert.False(inbox.HasItems || inbox.IsHeldUp);
+        AssertEmpty(inbox, held: 1);
+    }
+
+    [Fact]
     public async Task Who_gives_up_in_line_is_never_let_in_and_leaves_its_place_to_the_next()
     {
         var inbox = new Inbox(1);
