@@ -44,6 +44,9 @@ internal sealed class JobList
         _jobs.Remove(new LiveJob(job));
     }
 
+    /// <summary>Asks for the memory that a removal of the job begins in.</summary>
+    internal void Prefetch(Job job) => _jobs.PrefetchPlaceOf(new LiveJob(job));
+
     /// <summary>Counts on from where it was left: jobs are looked at once as they grow old, not each time that somebody
     /// asks.</summary>
     /// <param name="now">The instant by which they are judged; never earlier than before.</param>

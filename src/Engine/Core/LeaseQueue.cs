@@ -70,6 +70,15 @@ internal sealed class LeaseQueue
         Count--;
     }
 
+    /// <summary>Asks for the memory that a removal of the run begins in, if it is held.</summary>
+    internal void Prefetch(Job job)
+    {
+        foreach (var (_, runs) in _held)
+        {
+            runs.PrefetchPlaceOf(new LeasedRun(job));
+        }
+    }
+
     private void Leave(Job job)
     {
         var runs = RingOf(job);

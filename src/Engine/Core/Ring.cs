@@ -125,6 +125,16 @@ internal sealed class Ring<TEntry>
     /// <summary>What lies so many places behind the first, if anything does: for who asks for memory ahead.</summary>
     internal ref readonly TEntry Ahead(int places) => ref _entries[IndexOf(places)];
 
+    /// <summary>Asks for the memory that has the place of an entry, which may be in another ring, or in none.</summary>
+    internal void PrefetchPlaceOf(in TEntry entry)
+    {
+        int index = entry.Place;
+        if ((uint)index < (uint)_entries.Length)
+        {
+            Prefetch.Place(ref _entries[index]);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Tidy()
     {

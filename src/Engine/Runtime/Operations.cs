@@ -59,7 +59,7 @@ internal sealed class EndRunOperation : Operation<LeaseAnswer>
 
     protected override ref LeaseAnswer Answer => ref _answer;
 
-    internal override void Prepare(LoopContext loop, int step) => Finishing.Prepare(Lease, step);
+    internal override void Prepare(LoopContext loop, int step) => Finishing.Prepare(loop.Core, Lease, step);
 
     internal override bool Execute(LoopContext loop)
     {

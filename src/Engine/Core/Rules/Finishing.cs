@@ -9,7 +9,7 @@ namespace Engine.Core.Rules;
 internal static class Finishing
 {
     /// <summary>Asks for the memory that the end of a run will need. Changes nothing.</summary>
-    internal static void Prepare(in RunLease lease, int step)
+    internal static void Prepare(EngineCore core, in RunLease lease, int step)
     {
         // The hint may stand for another job by now, or for another engine's: it is only asked for.
         switch (step)
@@ -18,6 +18,8 @@ internal static class Finishing
                 Prefetch.Object(lease.Hint, lines: 5);
                 break;
             case 2 when lease.Hint is Job job:
+                core.State.Live.Prefetch(job);
+                core.State.Leases.Prefetch(job);
                 Prefetch.Object(job.Lane, lines: 2);
                 Prefetch.Object(job.User, lines: 3);
                 break;
