@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Engine.Core.Scheduling;
 
 namespace Engine.Core;
@@ -102,6 +103,7 @@ internal sealed class UserAccount(string id, int number) : Limit(LimitKind.User,
     internal int NotedIdleOn = NotNoted;
 
     /// <summary>Asks for the memory in which its jobs are counted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchCounts() => Prefetch.Place(ref JobCount);
 
     /// <summary>Answers to submissions that carried a key.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Engine.Core.Scheduling;
 
 namespace Engine.Core;
@@ -105,9 +106,11 @@ internal sealed class Job : HeapNode
         + (Details is { } details ? (long)details.Result.Length + details.Checkpoint.Length : 0);
 
     /// <summary>Asks for the memory that tells its neighbours among its user's jobs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchUserLinks() => Prefetch.Place(ref NextOfUser);
 
     /// <summary>Asks for the memory that tells who comes after it in its lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchLaneLinks()
     {
         Prefetch.Place(ref NextInLane);

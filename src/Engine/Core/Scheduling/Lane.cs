@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 namespace Engine.Core.Scheduling;
 
 /// <summary>The waiting jobs that share a job type, a tier and a set of limits: all of them may run, or none.</summary>
@@ -90,6 +91,7 @@ internal sealed class Lane : HeapNode
     }
 
     /// <summary>Asks for the memory in which its jobs are counted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchReferences() => Prefetch.Place(ref References);
 
     /// <inheritdoc/>
