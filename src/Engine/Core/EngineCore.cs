@@ -51,6 +51,9 @@ internal sealed class EngineCore
 
     internal IEventSink Sink { get; }
 
+    /// <inheritdoc cref="CommonEvents"/>
+    internal CommonEvents Common { get; } = new();
+
     /// <summary>The instant that every decision until the next call is judged by. The logical clock never goes back:
     /// a wall clock that does stands still for the engine (A7, F14).</summary>
     /// <param name="wall">What the wall clock says.</param>

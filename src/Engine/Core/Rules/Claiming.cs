@@ -15,15 +15,13 @@ internal static class Claiming
         }
 
         var job = lane.Jobs.First;
-        core.Emit(new JobEvent
-        {
-            Kind = EventKind.RunStarted,
-            JobId = job.Id,
-            KnownJob = job,
-            Run = job.Runs + 1,
-            Epoch = epoch,
-            Stage = job.Type.Policy?.Pipeline is null ? Job.NoStage : 0,
-        });
+        ref var started = ref core.Common.Started;
+        started.JobId = job.Id;
+        started.KnownJob = job;
+        started.Run = job.Runs + 1;
+        started.Epoch = epoch;
+        started.Stage = job.Type.Policy?.Pipeline is null ? Job.NoStage : 0;
+        core.Emit(started);
         return job;
     }
 

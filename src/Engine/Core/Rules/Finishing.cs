@@ -55,15 +55,11 @@ internal static class Finishing
                     return LeaseAnswer.IllegalMove;
                 }
 
-                core.Emit(new JobEvent
-                {
-                    Kind = EventKind.RunEnded,
-                    JobId = job.Id,
-                    KnownJob = job,
-                    End = RunEnd.Completed,
-                    State = JobState.Completed,
-                    Payload = completed.Result,
-                });
+                ref var ended = ref core.Common.Completed;
+                ended.JobId = job.Id;
+                ended.KnownJob = job;
+                ended.Payload = completed.Result;
+                core.Emit(ended);
 
                 // Learned once decided. A start learns from what the state keeps: of forgotten runs there is no event.
                 core.Estimator.Record(job.Tier.Policy, core.State.Now.Since(job.RunStartedAt));

@@ -111,25 +111,18 @@ internal static class Submitting
         }
 
         var tier = lane?.Tier.Policy ?? core.TierFor(submission.Tier);
-        var submitted = new JobEvent
-        {
-            Kind = EventKind.JobSubmitted,
-            JobId = submission.Id,
-            KnownLane = lane,
-            Priority = submission.Priority,
-            Boost = tier.Boost,
-            Payload = submission.Payload,
-            Count = Math.Min(tier.IterationDepth, tier.IterationCap),
-        };
-
-        if (lane is null)
-        {
-            submitted.Type = submission.Type;
-            submitted.User = submission.UserId;
-            submitted.Project = submission.ProjectId;
-            submitted.Tier = tier.Name;
-            submitted.Resources = ResourcesOf(core, submission);
-        }
+        ref var submitted = ref core.Common.Submitted;
+        submitted.JobId = submission.Id;
+        submitted.KnownLane = lane;
+        submitted.Priority = submission.Priority;
+        submitted.Boost = tier.Boost;
+        submitted.Payload = submission.Payload;
+        submitted.Count = Math.Min(tier.IterationDepth, tier.IterationCap);
+        submitted.Type = lane is null ? submission.Type : null;
+        submitted.User = lane is null ? submission.UserId : null;
+        submitted.Project = lane is null ? submission.ProjectId : null;
+        submitted.Tier = lane is null ? tier.Name : null;
+        submitted.Resources = lane is null ? ResourcesOf(core, submission) : null;
 
         int today = state.Today;
         if ((user?.Allowance.ChargedTo(today) ?? 0) < tier.DailyLimit)
@@ -142,6 +135,9 @@ internal static class Submitting
 
             submitted.State = JobState.Queued;
             submitted.Day = today;
+            submitted.DueMs = 0;
+            submitted.Why = default;
+            submitted.Message = null;
         }
         else if (user!.Allowance.FirstDayWithRoom(today, tier.DailyLimit, core.Settings.MaxDaysAhead) is { } day)
         {
