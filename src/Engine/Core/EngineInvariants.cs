@@ -49,6 +49,7 @@ internal static class EngineInvariants
 
         Require(state.Live.Count + state.Ended.Count == jobs.Count, "the ended jobs are counted");
         Require(jobs.Count == state.Jobs.Count, "every kept job is in one of the two lists");
+        Require(jobs.ToHashSet().SetEquals(state.Jobs.Values), "the table knows the kept jobs by their numbers");
         foreach (var job in jobs)
         {
             Require(state.Jobs.TryGetValue(job.Id, out var found) && ReferenceEquals(found, job),
@@ -241,6 +242,8 @@ internal static class EngineInvariants
     {
         var runs = state.Leases.All.ToList();
         Require(runs.Count == state.Leases.Count && runs.Distinct().Count() == runs.Count, "leases are counted");
+        Require(runs.Count == (state.IsLedger ? 0 : state.Counts[(int)JobState.Running]),
+            "only what runs has a lease");
         long first = runs.Count == 0 ? long.MaxValue : runs.Min(job => job.LeaseEndsMs);
         Require(first == state.Leases.FirstDeadlineMs, "the lease that ends first is known");
     }

@@ -83,6 +83,7 @@ internal sealed class Job : HeapNode
     /// <summary>When its lease ends there.</summary>
     internal long LeaseEndsMs;
 
+    /// <summary>Means nothing in the first of its lane.</summary>
     internal Job? PreviousInLane;
     internal Job? NextInLane;
     internal Job? PreviousOfUser;

@@ -32,8 +32,8 @@ internal static unsafe class Prefetch
     }
 
     /// <summary>The line that a place in an array, or a field, begins in.</summary>
-    /// <remarks>Of a field, only where it is plain to the compiler that the object is not null, as after a look at it in
-    /// the same method: else it looks itself, by reading from the object, and waits for what was to be asked
+    /// <remarks>Of a field, only where it is plain to the compiler that the object is not null, as after a look at it
+    /// in the same method: else it looks itself, by reading from the object, and waits for what was to be asked
     /// for.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Place<T>(ref readonly T place)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+
 namespace Engine.Core.Scheduling;
 
 /// <summary>The waiting jobs that share a job type, a tier and a set of limits: all of them may run, or none.</summary>

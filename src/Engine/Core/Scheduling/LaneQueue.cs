@@ -77,25 +77,31 @@ internal struct LaneQueue
             return;
         }
 
-        var (previous, next) = (job.PreviousInLane, job.NextInLane);
-        if (previous is null)
+        var next = job.NextInLane;
+        if (ReferenceEquals(_first, job))
         {
-            Invariant.Holds(ReferenceEquals(_first, job));
+            // The next one is far away, and need not be told: what is before the first means nothing.
             (_first, _firstKey) = (next, job.NextKeyInLane);
+            if (next is null)
+            {
+                Invariant.Holds(ReferenceEquals(_last, job));
+                (_last, _lastKey) = (null, default);
+            }
         }
         else
         {
+            var previous = job.PreviousInLane;
+            Invariant.Holds(previous is not null);
             (previous.NextInLane, previous.NextKeyInLane) = (next, job.NextKeyInLane);
-        }
-
-        if (next is null)
-        {
-            Invariant.Holds(ReferenceEquals(_last, job));
-            (_last, _lastKey) = (previous, previous?.Key ?? default);
-        }
-        else
-        {
-            next.PreviousInLane = previous;
+            if (next is null)
+            {
+                Invariant.Holds(ReferenceEquals(_last, job));
+                (_last, _lastKey) = (previous, previous.Key);
+            }
+            else
+            {
+                next.PreviousInLane = previous;
+            }
         }
 
         job.PreviousInLane = job.NextInLane = null;
