@@ -38,7 +38,7 @@ internal sealed class LeaseQueue
     internal long FirstDeadlineMs => First?.LeaseEndsMs ?? long.MaxValue;
 
     /// <summary>All of them, in no order that means anything.</summary>
-    internal IEnumerable<Job> All => 
+    internal IEnumerable<Job> All =>
         _held.SelectMany(held => held.Runs.All).Concat(_notHeld.All).Select(static run => run.Job!);
 
     internal bool Contains(Job job) => RingOf(job) is not null;
