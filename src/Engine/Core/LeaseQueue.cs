@@ -15,8 +15,8 @@ internal sealed class LeaseQueue
     /// <summary>How many lengths rings are kept for, for who checks it.</summary>
     internal int Lengths => _held.Count;
 
-    /// <summary>The run whose lease ends first; of those that end at once, the one that got it first. Null when none
-    /// ends.</summary>
+    /// <summary>The run whose lease ends first; of leases of one length that end at once, the one that was given first.
+    /// Null when none ends.</summary>
     internal Job? First
     {
         get
