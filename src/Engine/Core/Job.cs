@@ -124,17 +124,6 @@ internal sealed class Job : HeapNode
     /// <summary>Never started: cancelling it gives its allowance back (design 4).</summary>
     internal bool NeverStarted => Runs == 0;
 
-    /// <summary>The facts as they are now, whatever becomes of the job: no part of any list or heap.</summary>
-    internal Job Copy()
-    {
-        var copy = (Job)MemberwiseClone();
-        copy.TableNumber = 0;
-        copy.PreviousInLane = copy.NextInLane = null;
-        copy.PreviousOfUser = copy.NextOfUser = null;
-        copy.Details = Details?.Copy();
-        return copy;
-    }
-
     /// <summary>Forgets everything, so that the object can stand for another job.</summary>
     internal void Reset()
     {

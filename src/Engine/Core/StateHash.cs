@@ -16,7 +16,7 @@ internal struct StateHash
 {
     private ulong _digest;
 
-    internal static ulong Of(StateImage image) => Of(image, DigestsOf(image.Live), DigestsOf(image.Ended));
+    internal static ulong Of(StateImage image) => Of(image, DigestsOf(image.Jobs));
 
     /// <summary>The same for who has seen the jobs one at a time.</summary>
     /// <param name="image">All facts but the jobs.</param>
@@ -39,12 +39,15 @@ internal struct StateHash
         return hash._digest;
     }
 
-    private static ulong[] DigestsOf(Job[] jobs)
+    private static ulong Of(StateImage image, ReadOnlySpan<ulong> jobs) =>
+        Of(image, jobs[..image.Jobs.LiveCount], jobs[image.Jobs.LiveCount..]);
+
+    private static ulong[] DigestsOf(ImagedJobs jobs)
     {
-        var digests = new ulong[jobs.Length];
+        var digests = new ulong[jobs.Count];
         for (int i = 0; i < digests.Length; i++)
         {
-            digests[i] = DigestOf(jobs[i]);
+            digests[i] = DigestOf(jobs.At(i));
         }
 
         return digests;

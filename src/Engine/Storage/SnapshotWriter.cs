@@ -46,7 +46,10 @@ internal enum SnapshotParts : uint
 internal sealed class SnapshotWriter
 {
     private readonly StateImage _image;
-    private readonly Job[] _jobs;
+
+    // In the order in which they were submitted: when, and where the image has each.
+    private readonly long[] _sequences;
+    private readonly int[] _jobs;
     private readonly Places<JobTypeEntry> _types = new();
     private readonly Places<TierEntry> _tiers = new();
     private readonly Places<string[]> _sets = new();
@@ -57,12 +60,15 @@ internal sealed class SnapshotWriter
     private SnapshotWriter(StateImage image)
     {
         _image = image;
-        _jobs = InOrderOfSubmission(image);
-        foreach (var job in _jobs)
+        _jobs = [.. Enumerable.Range(0, image.Jobs.Count)];
+        _sequences = [.. _jobs.Select(image.Jobs.SequenceAt)];
+        Array.Sort(_sequences, _jobs);
+        foreach (int job in _jobs)
         {
-            if (_lanes.Add(job.Lane))
+            var lane = image.Jobs.LaneAt(job);
+            if (_lanes.Add(lane))
             {
-                Note(job.Lane);
+                Note(lane);
             }
         }
 
@@ -80,13 +86,6 @@ internal sealed class SnapshotWriter
     }
 
     internal static void Write(StateImage image, ref ByteWriter target) => new SnapshotWriter(image).Write(ref target);
-
-    private static Job[] InOrderOfSubmission(StateImage image)
-    {
-        Job[] jobs = [.. image.Live, .. image.Ended];
-        Array.Sort(jobs, static (left, right) => left.Sequence.CompareTo(right.Sequence));
-        return jobs;
-    }
 
     private void Note(Lane lane)
     {
@@ -211,8 +210,9 @@ internal sealed class SnapshotWriter
     {
         target.Unsigned((ulong)_jobs.Length);
         Job? previous = null;
-        foreach (var job in _jobs)
+        foreach (int place in _jobs)
         {
+            var job = _image.Jobs.At(place);
             SnapshotJobCodec.Write(job, _lanes.Of(job.Lane), previous, ref target);
             previous = job;
         }
@@ -220,11 +220,12 @@ internal sealed class SnapshotWriter
 
     private void WriteEnded(ref ByteWriter target)
     {
-        target.Unsigned((ulong)_image.Ended.Length);
+        target.Unsigned((ulong)_image.Jobs.EndedCount);
         int previous = 0;
-        foreach (var job in _image.Ended)
+        for (int ended = _image.Jobs.LiveCount; ended < _image.Jobs.Count; ended++)
         {
-            int place = PlaceOf(job);
+            int place = Array.BinarySearch(_sequences, _image.Jobs.SequenceAt(ended));
+            Invariant.Holds(_jobs[place] == ended);
             target.Signed(place - previous);
             previous = place;
         }
@@ -265,27 +266,6 @@ internal sealed class SnapshotWriter
         bool isKnown = user is not null && _users.TryFind(user, out place);
         target.Unsigned(isKnown ? (ulong)place + 1 : 0);
         return isKnown;
-    }
-
-    private int PlaceOf(Job job)
-    {
-        int low = 0;
-        int high = _jobs.Length - 1;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_jobs[middle].Sequence < job.Sequence)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        Invariant.Holds(ReferenceEquals(_jobs[low], job));
-        return low;
     }
 
     /// <summary>Things in the order in which they were first seen.</summary>

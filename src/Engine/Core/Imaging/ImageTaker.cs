@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Engine.Core.Imaging;
 
 /// <summary>Takes the state as it is at one instant, bit by bit, while it goes on changing: copy on write.</summary>
@@ -9,16 +11,19 @@ namespace Engine.Core.Imaging;
 /// <para>All of that is done by the one thread that changes the state. Once it is whole, <see cref="ToImage"/> may be
 /// called by any.</para>
 /// </remarks>
+[SuppressMessage(
+    "Design",
+    "CA1001:Types that own disposable fields should be disposable",
+    Justification = "The image disposes of the copies. Of one that never became whole they go with the object.")]
 internal sealed class ImageTaker
 {
     private const int FarAhead = 12;
-    private const int PieceSize = 1024;
 
     private readonly EngineState _state;
     private readonly int _number;
     private readonly int _jobCount;
     private readonly UserAccount[] _users;
-    private readonly List<Job[]> _jobCopies = [];
+    private readonly CopiedJobs _jobs = new();
     private readonly UserFacts[] _userCopies;
     private readonly TierFacts[] _tiers;
     private readonly KeptAnswer[] _answers;
@@ -26,7 +31,6 @@ internal sealed class ImageTaker
     private readonly int _projectCount;
     private readonly (Instant Now, long LastSequence, long LastEventId, Ordering Ordering, long HeadStartMs) _facts;
     private int _nextUser;
-    private int _copiedJobs;
     private int _copiedUsers;
 
     /// <summary>Begins: this is the instant.</summary>
@@ -54,7 +58,7 @@ internal sealed class ImageTaker
     /// <summary>The last frame that it includes.</summary>
     internal long Sequence { get; }
 
-    internal bool IsWhole => _copiedJobs == _jobCount && _copiedUsers == _users.Length;
+    internal bool IsWhole => _jobs.Count == _jobCount && _copiedUsers == _users.Length;
 
     /// <summary>To be called before anything is changed that is known of a job or of its user.</summary>
     internal void Keep(Job job)
@@ -97,18 +101,13 @@ internal sealed class ImageTaker
         }
     }
 
-    /// <summary>What was taken. It is whole.</summary>
+    /// <summary>What was taken. It is whole. To be called once: who has it disposes of it.</summary>
     internal StateImage ToImage()
     {
         Invariant.Holds(IsWhole);
-        var all = _jobCopies.SelectMany(piece => piece).Take(_jobCount);
-        Job[] live = [.. all.Where(job => !job.State.IsFinal)];
-        Job[] ended = [.. all.Where(job => job.State.IsFinal)];
-        Array.Sort(live, static (left, right) => left.Sequence.CompareTo(right.Sequence));
-
-        // The last thing that happens to a job is its end.
-        Array.Sort(ended, static (left, right) => left.LastEventId.CompareTo(right.LastEventId));
-        var projects = StateImage.ProjectsOf(all.Select(job => (job.Lane.Project, 1L)));
+        _jobs.Sort();
+        var projects = StateImage.ProjectsOf(
+            Enumerable.Range(0, _jobCount).Select(place => (_jobs.LaneAt(place).Project, 1L)));
         Invariant.Holds(projects.Length == _projectCount);
         return new StateImage
         {
@@ -118,8 +117,7 @@ internal sealed class ImageTaker
             LastEventId = _facts.LastEventId,
             Ordering = _facts.Ordering,
             HeadStartMs = _facts.HeadStartMs,
-            Live = live,
-            Ended = ended,
+            Jobs = _jobs,
             Users = _userCopies,
             Projects = projects,
             Tiers = _tiers,
@@ -131,13 +129,7 @@ internal sealed class ImageTaker
     private void Copy(Job job)
     {
         job.ImageNumber = _number;
-        int place = _copiedJobs++ % PieceSize;
-        if (place == 0)
-        {
-            _jobCopies.Add(new Job[PieceSize]);
-        }
-
-        _jobCopies[^1][place] = job.Copy();
+        _jobs.Add(job);
         EndIfWhole();
     }
 

@@ -5,7 +5,7 @@ namespace Engine.Core.Imaging;
 /// <remarks>Either a view of a state that stands still, or what an <see cref="ImageTaker"/> copied of one that went
 /// on. Whoever reads it looks at nothing of a job, user or tier that may have changed since, but at the copies
 /// here.</remarks>
-internal sealed class StateImage
+internal sealed class StateImage : IDisposable
 {
     /// <summary>The last frame that it includes.</summary>
     internal required long Sequence { get; init; }
@@ -21,11 +21,7 @@ internal sealed class StateImage
 
     internal required long HeadStartMs { get; init; }
 
-    /// <summary>In the order in which they were submitted.</summary>
-    internal required Job[] Live { get; init; }
-
-    /// <summary>In the order in which they ended.</summary>
-    internal required Job[] Ended { get; init; }
+    internal required ImagedJobs Jobs { get; init; }
 
     internal required UserFacts[] Users { get; init; }
 
@@ -44,11 +40,8 @@ internal sealed class StateImage
     /// <param name="state">The state.</param>
     /// <param name="sequence">The last frame that was applied to it.</param>
     /// <param name="instant">What the logical clock was in that frame; as it is now, when nobody says.</param>
-    internal static StateImage Of(EngineState state, long sequence = 0, Instant? instant = null)
-    {
-        Job[] live = [.. state.Live.All];
-
-        return new StateImage
+    internal static StateImage Of(EngineState state, long sequence = 0, Instant? instant = null) =>
+        new()
         {
             Sequence = sequence,
             Now = instant ?? state.Now,
@@ -56,15 +49,16 @@ internal sealed class StateImage
             LastEventId = state.LastEventId,
             Ordering = state.Ordering,
             HeadStartMs = state.HeadStartMs,
-            Live = live,
-            Ended = state.Ended.ToArray(),
+            Jobs = new StandingJobs(state),
             Users = [.. state.Users.Values.Select(UserFacts.Of)],
             Projects = ProjectsOf(state.Lanes.Select(lane => (lane.Project, (long)lane.References))),
             Tiers = TierFacts.Of(state),
             Answers = [.. state.Answers],
             IdleUsers = [.. state.IdleUsers.Select(idle => (idle.User.IsKnown ? idle.User : null, idle.Day))],
         };
-    }
+
+    /// <summary>Lets go of what was copied: the jobs cannot be read any more.</summary>
+    public void Dispose() => Jobs.Dispose();
 
     internal static (Project Project, long Jobs)[] ProjectsOf(IEnumerable<(Project? Project, long Jobs)> parts)
     {
