@@ -2,8 +2,8 @@ using Engine.Core.Scheduling;
 
 namespace Engine.Core.Imaging;
 
-/// <summary>The jobs of an image by place: first the live ones in the order in which they were submitted, then the others
-/// in the order in which they ended.</summary>
+/// <summary>The jobs of an image by place: first the live ones in the order in which they were submitted, then the
+/// others in the order in which they ended.</summary>
 internal abstract class ImagedJobs : IDisposable
 {
     internal abstract int LiveCount { get; }

@@ -49,7 +49,8 @@ internal readonly struct JobFacts(Job job)
     }
 }
 
-/// <summary>What a snapshot keeps of a job by reference. The payload never changes; details do, and are copied.</summary>
+/// <summary>What a snapshot keeps of a job by reference. The payload never changes; details do, and are
+/// copied.</summary>
 internal readonly record struct JobReferences(Lane Lane, ReadOnlyMemory<byte> Payload, JobDetails? Details)
 {
     internal static JobReferences Of(Job job) => new(job.Lane, job.Payload, job.Details?.Copy());

@@ -5,9 +5,9 @@ namespace Engine.Core.Imaging;
 
 /// <summary>A growing list of values in memory that the collector neither moves nor looks through.</summary>
 /// <remarks>
-/// For what is written once, stays for a second and is a hundred megabytes: on the heap, the collector would move each of
-/// them twice while everybody waits. The memory goes back with <see cref="Dispose"/>, or with the object. One thread at a
-/// time.
+/// For what is written once, stays for a second and is a hundred megabytes: on the heap, the collector would move each
+/// of them twice while everybody waits. The memory goes back with <see cref="Dispose"/>, or with the object. One thread
+/// at a time.
 /// </remarks>
 internal sealed unsafe class OffHeap<T> : IDisposable
     where T : unmanaged
