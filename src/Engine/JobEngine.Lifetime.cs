@@ -24,7 +24,7 @@ public sealed partial class JobEngine
         long started = _time.GetTimestamp();
         var writer = new BatchWriter();
         var settings = EngineSettings.From(_options);
-        var core = new EngineCore(settings, _estimator, writer);
+        var core = new EngineCore(settings, _estimator, writer, tableSeed: TableSeed.New());
         var ownership = await _journal.AcquireAsync(cancellationToken).ConfigureAwait(false);
         Acquired?.Invoke();
         var found = await Runtime.Recovery.ReplayAsync(core, _journal, ownership, cancellationToken)

@@ -19,7 +19,8 @@ public sealed class JournalFold : IEventSink
     public JournalFold()
     {
         var settings = EngineSettings.From(new JobEngineOptions());
-        _core = new EngineCore(settings, new MovingAverageEstimator(), this, isLedger: true);
+        _core = new EngineCore(
+            settings, new MovingAverageEstimator(), this, isLedger: true, tableSeed: TableSeed.New());
         _folder = new Folder(_core);
     }
 

@@ -88,7 +88,8 @@ internal sealed class Life : IDisposable
     internal async Task StartAsync()
     {
         Options = _engine.Options;
-        Core = new EngineCore(EngineSettings.From(Options), new MovingAverageEstimator(), Witness);
+        Core = new EngineCore(
+            EngineSettings.From(Options), new MovingAverageEstimator(), Witness, tableSeed: _engine.NewTableSeed());
         Witness.Core = Core;
         var ownership = await _journal.AcquireAsync().ConfigureAwait(false);
         var found = await Recovery.ReplayAsync(Core, _journal, ownership, CancellationToken.None).ConfigureAwait(false);

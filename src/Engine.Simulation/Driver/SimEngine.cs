@@ -10,6 +10,7 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
 {
     private readonly RandomStream _crashDice = world.Stream("crash");
     private readonly RandomStream _loopDice = world.Stream("loop");
+    private readonly RandomStream _tableDice = world.Stream("table");
     private readonly Queue<Action> _late = new();
     private Life? _zombie;
     private bool _mustCrash;
@@ -336,6 +337,9 @@ internal sealed partial class SimEngine(World world, ISimStorage storage, Inques
 
         return false;
     }
+
+    /// <summary>Another for each life, as in reality: what anybody sees must be the same under any.</summary>
+    internal ulong NewTableSeed() => _tableDice.Next();
 
     internal TimeSpan StepTime() => _loopDice.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(2));
 

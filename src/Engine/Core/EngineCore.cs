@@ -31,9 +31,15 @@ internal sealed class EngineCore
     /// <param name="estimator">Guesses waits.</param>
     /// <param name="sink">Told of every event.</param>
     /// <param name="isLedger">It applies events and decides nothing (<see cref="EngineState.IsLedger"/>).</param>
-    internal EngineCore(EngineSettings settings, IWaitEstimator estimator, IEventSink sink, bool isLedger = false)
+    /// <param name="tableSeed">Random where callers choose ids (<see cref="JobTable"/>); decides nothing.</param>
+    internal EngineCore(
+        EngineSettings settings,
+        IWaitEstimator estimator,
+        IEventSink sink,
+        bool isLedger = false,
+        ulong tableSeed = 0)
     {
-        State = new EngineState(isLedger);
+        State = new EngineState(isLedger, tableSeed);
         Sink = sink;
         Estimator = estimator;
         Settings = settings;

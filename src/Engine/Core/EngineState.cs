@@ -7,7 +7,8 @@ namespace Engine.Core;
 /// <summary>All state, in one place. Only <see cref="EngineCore.Apply"/> changes it.</summary>
 /// <param name="isLedger">Only facts are kept, no order, slot or due date of anything: for whoever writes the state
 /// down and decides nothing.</param>
-internal sealed class EngineState(bool isLedger = false)
+/// <param name="tableSeed">Of <see cref="Jobs"/>.</param>
+internal sealed class EngineState(bool isLedger = false, ulong tableSeed = 0)
 {
     private readonly Dictionary<LaneKey, Lane> _lanes = [];
     private readonly Dictionary<string, ResourceSet> _resourceSets = new(StringComparer.Ordinal);
@@ -20,7 +21,7 @@ internal sealed class EngineState(bool isLedger = false)
     /// <summary>Only facts are kept: nothing can be decided.</summary>
     internal bool IsLedger { get; } = isLedger;
 
-    internal JobTable Jobs { get; } = new();
+    internal JobTable Jobs { get; } = new(tableSeed);
 
     internal Dictionary<string, UserAccount> Users { get; } = new(StringComparer.Ordinal);
 

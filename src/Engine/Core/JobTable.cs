@@ -14,7 +14,10 @@ namespace Engine.Core;
 /// <para>An object keeps its number while it waits to stand for another job. The order of <see cref="Values"/> means
 /// nothing: no decision may depend on it.</para>
 /// </remarks>
-internal sealed class JobTable
+/// <param name="seed">Where ids have their places. Ids may be chosen by callers: who does not know the seed cannot
+/// choose many that meet in one place, and make every search a long one. Nothing that can be seen depends on
+/// it.</param>
+internal sealed class JobTable(ulong seed = 0)
 {
     private const int SmallestSize = 16;
     private const ulong UpperHalf = 0xFFFF_FFFF_0000_0000;
@@ -23,6 +26,10 @@ internal sealed class JobTable
     private const int Near = 3;
 
     private readonly Stack<int> _freeNumbers = new();
+
+    // What the halves of an id are hidden by: either in the open, ids with that half would all have the same hash.
+    private readonly ulong _overFirst = 0x9E37_79B9_7F4A_7C15 ^ seed;
+    private readonly ulong _overSecond = 0xBF58_476D_1CE4_E5B9 ^ (seed * 0xD134_2543_DE82_EF95);
 
     // The upper half of the hash, then the number: of nothing, 0.
     private ulong[] _places = new ulong[SmallestSize];
@@ -241,11 +248,11 @@ internal sealed class JobTable
     private static int ShiftFor(int size) => 64 - BitOperations.Log2((uint)size);
 
     // Both halves multiplied into one another: ids made in one millisecond differ in the second half only.
-    private static ulong HashOf(JobId id)
+    private ulong HashOf(JobId id)
     {
         var value = id.Value;
         var halves = MemoryMarshal.Cast<Guid, ulong>(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
-        ulong high = Math.BigMul(halves[0] ^ 0x9E37_79B9_7F4A_7C15, halves[1] ^ 0xBF58_476D_1CE4_E5B9, out ulong low);
+        ulong high = Math.BigMul(halves[0] ^ _overFirst, halves[1] ^ _overSecond, out ulong low);
         return (high ^ low) * 0x94D0_49BB_1331_11EB;
     }
 }

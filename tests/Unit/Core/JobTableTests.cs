@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Engine.Core;
 
 namespace Engine.Tests.Core;
@@ -71,6 +72,57 @@ public sealed class JobTableTests
     }
 
     [Fact]
+    public void Ids_chosen_to_meet_in_one_place_do_so_under_the_seed_they_were_chosen_for_only()
+    {
+        // A hash multiplies the halves of an id, each with a number mixed in that seed 0 leaves as it stands in the
+        // code: with either half chosen, one factor is 0.
+        Func<ulong, UInt128>[] choices =
+        [
+            i => new UInt128(i, 0x9E37_79B9_7F4A_7C15),
+            i => new UInt128(0xBF58_476D_1CE4_E5B9, i),
+        ];
+        foreach (var choice in choices)
+        {
+            Assert.Equal(1, Hashes(seed: 0));
+            Assert.All([1ul, 2ul, 0x8000_0000_0000_0000], seed => Assert.InRange(Hashes(seed), 990, 1_000));
+
+            int Hashes(ulong seed)
+            {
+                var table = new JobTable(seed);
+                for (ulong i = 0; i < 1_000; i++)
+                {
+                    byte[] bytes = new byte[16];
+                    BinaryPrimitives.WriteUInt128LittleEndian(bytes, choice(i));
+                    table.Add(new Job { Id = new JobId(new Guid(bytes)) });
+                }
+
+                Assert.Equal(1_000, table.Count);
+                return table.Values.Select(job => job.TableHash).Distinct().Count();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Nobody_outside_knows_where_an_engine_has_a_job()
+    {
+        var id = JobId.New(1_790_000_000_000, 0, 1);
+        var hashes = new HashSet<uint>();
+        await using var engine = await TestEngine.StartAsync();
+        await engine.Engine.SubmitAsync(new JobRequest { Id = id, Type = "work", UserId = "u" });
+        hashes.Add(await HashAsync(engine));
+        await using var second = await engine.RestartAsync();
+        hashes.Add(await HashAsync(second));
+        var known = new JobTable();
+        known.Add(new Job { Id = id });
+        hashes.Add(known[id].TableHash);
+
+        Assert.Equal(3, hashes.Count);
+
+        async Task<uint> HashAsync(TestEngine of) =>
+            await of.Engine.AskAsync(loop => loop.Core.State.Jobs[id].TableHash, CancellationToken.None);
+    }
+
+    [Fact]
     public void An_object_stands_for_one_job_after_another_and_is_found_as_the_last()
     {
         var table = new JobTable();
@@ -96,6 +148,32 @@ public sealed class JobTableTests
         table.Add(one);
         Assert.Equal([before, other.Id, one.Id], table.Keys.Order());
         Assert.All([one, other, third], job => Assert.Same(job, table[job.Id]));
+    }
+
+    [Fact]
+    public void Objects_that_were_let_go_are_met_under_their_new_numbers_only()
+    {
+        var table = new JobTable();
+        Job[] jobs = [.. Enumerable.Range(0, 3).Select(i => new Job { Id = JobId.New(1, 0, (ulong)i) })];
+        foreach (var job in jobs)
+        {
+            table.Add(job);
+        }
+
+        foreach (var job in jobs)
+        {
+            table.Remove(job);
+            table.Drop(job);
+        }
+
+        // The numbers are given out in another order.
+        foreach (var job in jobs)
+        {
+            table.Add(job);
+            Assert.Equal(Array.IndexOf(jobs, job) + 1, table.Values.Count());
+        }
+
+        Assert.Equal([3, 2, 1], jobs.Select(job => job.TableNumber));
     }
 
     [Fact]
