@@ -75,6 +75,34 @@ public sealed class RingTests
         Assert.Equal(7, ring.Count);
     }
 
+    [Theory]
+    [InlineData(8, false)]
+    [InlineData(9, true)]
+    public void One_that_is_full_is_closed_up_when_half_of_it_is_gaps_and_doubled_when_less_is(int stay, bool grows)
+    {
+        const int Size = 16;
+        Job[] jobs = [.. Enumerable.Range(0, Size + 1).Select(_ => new Job())];
+
+        // Of the same size at first; the last one finds it full.
+        Assert.Equal(grows, Allocations.Of(() => Fill(Size + 1)) > Allocations.Of(() => Fill(Size)));
+
+        void Fill(int count)
+        {
+            var ring = new Ring<Entry>();
+            for (int i = 0; i < count; i++)
+            {
+                ring.Add(new Entry(jobs[i]));
+                if (i == Size - 1)
+                {
+                    for (int gap = 0; gap < Size - stay; gap++)
+                    {
+                        ring.Remove(new Entry(jobs[1 + gap]));
+                    }
+                }
+            }
+        }
+    }
+
     [Fact]
     public void Who_comes_and_goes_beside_many_that_stay_moves_few_of_them()
     {
