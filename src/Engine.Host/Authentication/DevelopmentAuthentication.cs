@@ -24,8 +24,8 @@ internal sealed partial class DevelopmentAuthentication(
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        string header = Request.Headers.Authorization.ToString();
-        if (!header.StartsWith(Start, StringComparison.OrdinalIgnoreCase))
+        var headers = Request.Headers.Authorization;
+        if (headers.Count != 1 || headers[0] is not { } header || !header.StartsWith(Start, StringComparison.OrdinalIgnoreCase))
         {
             return Task.FromResult(AuthenticateResult.NoResult());
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Engine.Host.Endpoints;
@@ -12,6 +13,15 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         http.Response.Headers.XContentTypeOptions = "nosniff";
         try
         {
+            if (HasUnclearLength(http.Request))
+            {
+                // Nor can where the next request begins be told for certain.
+                http.Response.Headers.Connection = "close";
+                await Problems.Malformed("Transfer-Encoding must be chunked, and nothing else").ExecuteAsync(http)
+                    .ConfigureAwait(false);
+                return;
+            }
+
             await next(http).ConfigureAwait(false);
             if (!http.Response.HasStarted && http.Response.StatusCode >= 400 && http.Response.ContentType is null)
             {
@@ -22,11 +32,21 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         {
             // The client has gone: there is nobody to answer.
         }
+        catch (ConnectionResetException)
+        {
+            // In the middle of its request. Nothing of what is left of that will come.
+            http.Abort();
+        }
         catch (Exception e) when (!http.Response.HasStarted)
         {
             await ProblemOf(http, e).ExecuteAsync(http).ConfigureAwait(false);
         }
     }
+
+    // What other servers on the way may have read differently: pieces of pieces, or pieces of what nobody unpacks.
+    private static bool HasUnclearLength(HttpRequest request) =>
+        request.Headers.TransferEncoding is { Count: > 0 } codings
+        && (codings.Count > 1 || !string.Equals(codings[0], "chunked", StringComparison.OrdinalIgnoreCase));
 
     private ProblemResult ProblemOf(HttpContext http, Exception e)
     {

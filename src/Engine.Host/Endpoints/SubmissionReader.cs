@@ -4,6 +4,7 @@ using System.Text.Unicode;
 using Engine.Host.Authentication;
 using Engine.Host.Json;
 using Engine.Host.Processes;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Net.Http.Headers;
 
 namespace Engine.Host.Endpoints;
@@ -77,7 +78,7 @@ internal static class SubmissionReader
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             || !(type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
                 || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
-            || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+            || !IsUtf8(type))
         {
             return Problems.UnsupportedMediaType("Content-Type must be application/json, in UTF-8");
         }
@@ -103,6 +104,16 @@ internal static class SubmissionReader
         }
 
         return null;
+    }
+
+    // A parameter may be written in quotes, and means the same. Named twice it means nothing.
+    private static bool IsUtf8(MediaTypeHeaderValue type)
+    {
+        var charsets = type.Parameters
+            .Where(parameter => parameter.Name.Equals("charset", StringComparison.OrdinalIgnoreCase)).Take(2).ToList();
+        return charsets.Count == 0
+            || (charsets.Count == 1
+                && charsets[0].GetUnescapedValue().Equals("utf-8", StringComparison.OrdinalIgnoreCase));
     }
 
     // The server enforces the limit of one body while it is read, whether a length was announced or not.
@@ -135,6 +146,11 @@ internal static class SubmissionReader
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             return (null, Problems.ForStatus(StatusCodes.Status408RequestTimeout));
+        }
+        catch (IOException e) when (e is not BadHttpRequestException and not ConnectionResetException)
+        {
+            // Of a piece whose length is beyond every number the server does not say that the request is bad.
+            return (null, Problems.ForStatus(StatusCodes.Status400BadRequest));
         }
         finally
         {

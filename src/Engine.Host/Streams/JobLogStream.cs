@@ -15,7 +15,9 @@ internal sealed class JobLogStream(JobWatch watch, IRunLogStore logs, SseWriter 
     {
         // The job is watched already, and the log is followed from here on: what is written in between is in the log.
         var jobId = watch.Snapshot.Id;
-        long lastId = after ?? await NewestIdAsync(jobId, cancellationToken).ConfigureAwait(false);
+        // An id that no line has yet is from before a crash, which took the line: its successors may get the same ids.
+        long newestId = await NewestIdAsync(jobId, cancellationToken).ConfigureAwait(false);
+        long lastId = Math.Min(after ?? newestId, newestId);
         await writer.StartAsync(cancellationToken).ConfigureAwait(false);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

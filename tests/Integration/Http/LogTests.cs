@@ -133,6 +133,23 @@ public class LogTests
         Assert.Equal(["two", "three"], events.Take(2).Select(e => e.Data.Text("text")));
     }
 
+    /// <summary>Lines are not synced: a crash may take the last ones, and the next get their ids.</summary>
+    [Fact]
+    public async Task A_log_stream_that_resumes_after_a_line_which_is_gone_shows_the_next()
+    {
+        await using var server = await EngineServer.StartAsync();
+        var (client, id, run) = await StartedAsync(server);
+        run.Context.Log.Write("stdout", "one");
+        using var stream = await EventStream.OpenAsync(client, $"/api/jobs/{id}/logs/stream", lastEventId: 7);
+
+        run.Context.Log.Write("stdout", "two");
+        await run.CompleteAsync();
+
+        var events = await stream.ToEndAsync();
+        Assert.Equal(["log", "done"], events.Select(e => e.Name));
+        Assert.Equal(("2", "two"), (events[0].Data.Text("id"), events[0].Data.Text("text")));
+    }
+
     [Fact]
     public async Task A_silent_log_stream_beats_every_twenty_seconds()
     {
