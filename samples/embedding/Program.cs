@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 var builder = Host.CreateApplicationBuilder(args);
 builder.Services.AddEngine(engine => engine
-    .UseFasterJournal("data/journal")
+    .UseFasterJournal("data/greetings")
     .AddTiers(Tiers.CoFounder)
     .AddHandler<GreetingHandler>("greeting"));
 
