@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Globalization;
 
 namespace Engine.Host.Cli;
 
@@ -10,7 +10,8 @@ internal static class Defect
     /// <param name="directory">Where the file is made; by default the one for temporary files.</param>
     internal static string Describe(Exception exception, string? directory = null)
     {
-        string id = RandomNumberGenerator.GetHexString(12, lowercase: true);
+        // Without more of the system than must be: what has failed may be that nothing more can be loaded or opened.
+        string id = Random.Shared.NextInt64(1L << 48).ToString("x12", CultureInfo.InvariantCulture);
         string what = $"{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" / ")}";
         return $"A defect in the program has ended it, debug id {id}: {what} "
             + $"({Keep(exception, Path.Combine(directory ?? Path.GetTempPath(), $"engine-defect-{id}.txt"))})";

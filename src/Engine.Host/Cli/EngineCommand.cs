@@ -13,6 +13,7 @@ internal static class EngineCommand
     /// <see cref="ExitCode"/>.</summary>
     internal static async Task<int> InvokeAsync(string[] args)
     {
+        using var tooLarge = FileSizeSignal.Ignore();
         var parsed = Create().Parse(args);
         // Signals belong to the host of each command, which stops in its own time: no second handler, no two seconds.
         var configuration = new InvocationConfiguration
@@ -86,6 +87,7 @@ internal static class EngineCommand
         // 'engine' alone is 'engine serve'.
         root.TreatUnmatchedTokensAsErrors = false;
         root.SetAction(ServeCommand.InvokeAsync);
+        SettingsHelp.AddTo(root);
         return root;
     }
 }

@@ -10,6 +10,8 @@ namespace Engine.Host.Configuration;
 /// that is below them, and the current one may hold every run's files, or be the root of the machine.</remarks>
 internal static class HostConfiguration
 {
+    private const string MainFile = "appsettings.json";
+
     private static readonly string[] EnvironmentVariables = ["DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT"];
 
     /// <param name="file">The file of <c>--config</c>.</param>
@@ -18,9 +20,9 @@ internal static class HostConfiguration
     internal static IConfigurationRoot Build(FileInfo? file, string[] settings, bool reloads)
     {
         string environment = EnvironmentName(settings);
+        string current = CurrentDirectory();
         var builder = new ConfigurationBuilder();
         AddDirectory(builder, AppContext.BaseDirectory, environment, reloads);
-        string current = Directory.GetCurrentDirectory();
         if (Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory) != Path.TrimEndingDirectorySeparator(current))
         {
             AddDirectory(builder, current, environment, reloads);
@@ -57,8 +59,34 @@ internal static class HostConfiguration
     private static void AddDirectory(ConfigurationBuilder builder, string directory, string environment, bool reloads)
     {
         var files = FilesIn(directory);
-        builder.AddJsonFile(files, "appsettings.json", optional: true, reloads);
+        builder.AddJsonFile(files, MainFile, optional: true, reloads);
         builder.AddJsonFile(files, $"appsettings.{environment}.json", optional: true, reloads);
+    }
+
+    /// <summary>Settings that may lie there must not be missed in silence: in somebody else's directory, say, from which this
+    /// was started as another user.</summary>
+    private static string CurrentDirectory()
+    {
+        string current = "";
+        try
+        {
+            current = Directory.GetCurrentDirectory();
+            _ = File.GetAttributes(Path.Combine(current, MainFile));
+            return current;
+        }
+        catch (FileNotFoundException) when (current.Length > 0)
+        {
+            // There are none.
+            return current;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException(
+            [
+                $"The current directory{(current.Length > 0 ? $" '{current}'" : "")}, where settings are looked for, is gone or "
+                + "may not be read. Start from another.",
+            ]);
+        }
     }
 
     private static PhysicalFileProvider FilesIn(string directory) => new(directory, ExclusionFilters.None)

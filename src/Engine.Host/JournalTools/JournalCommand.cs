@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Engine.Host.Cli;
+using Engine.Host.Serve;
 using Engine.Storage;
 
 namespace Engine.Host.JournalTools;
@@ -44,7 +45,7 @@ internal static class JournalCommand
         }
         catch (Exception e) when (CodeOf(e) is { } code)
         {
-            EngineCommand.Complain(e.Message);
+            EngineCommand.Complain(StartProblem.Of(e));
             return code;
         }
 

@@ -100,8 +100,9 @@ internal static class RunCommand
 
     private static HostSettings Settings(ParseResult parsed, string file)
     {
+        var configuration = CommonOptions.ReadConfiguration(parsed, reloads: false);
         string directory = file == "-" ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(Path.GetFullPath(file))!;
-        var settings = RunSettings.Read(CommonOptions.ReadConfiguration(parsed, reloads: false), directory);
+        var settings = RunSettings.Read(configuration, directory);
         if (parsed.GetValue(Data) is { } data)
         {
             settings.DataDirectory = data.Length is >= 1 and <= 1_000

@@ -171,7 +171,7 @@ internal static class RunHost
         }
         catch (Exception e) when (ServeCommand.CodeOf(e) is not null)
         {
-            printer.Complain($"Cannot start: {e.Message}");
+            printer.Complain($"Cannot start: {StartProblem.Of(e)}");
             return ServeCommand.CodeOf(e);
         }
     }

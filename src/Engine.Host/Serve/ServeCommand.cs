@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Engine.Host.Cli;
 using Engine.Host.Configuration;
 using Engine.Storage;
@@ -42,9 +43,9 @@ internal static partial class ServeCommand
         catch (Exception e) when (CodeOf(e) is not null)
         {
             int code = CodeOf(e)!.Value;
-            LogCannotStart(app.Logger, code == ExitCode.CannotListen
-                ? $"{e.Message.TrimEnd('.')}. Stop what listens there, or choose another address (Engine:Listen)."
-                : e.Message);
+            LogCannotStart(
+                app.Logger,
+                code == ExitCode.CannotListen ? CannotListen(settings.Http.Listen, e) : StartProblem.Of(e));
             return code;
         }
 
@@ -74,10 +75,26 @@ internal static partial class ServeCommand
         Microsoft.Extensions.Options.OptionsValidationException => ExitCode.Configuration,
         AddressInUseException => ExitCode.CannotListen,
         IOException { InnerException: AddressInUseException } => ExitCode.CannotListen,
-        System.Net.Sockets.SocketException => ExitCode.CannotListen,
+        SocketException => ExitCode.CannotListen,
         IOException or UnauthorizedAccessException => ExitCode.StorageFailed,
         _ => null,
     };
+
+    /// <summary>Of most errors the server does not say which address they are about.</summary>
+    private static string CannotListen(string addresses, Exception e)
+    {
+        var error = (e.GetBaseException() as SocketException)?.SocketErrorCode;
+        string problem = error == SocketError.AddressAlreadyInUse
+            ? e.Message.TrimEnd('.')
+            : $"Cannot listen on {addresses}: {Printer.ReasonOf(e)}";
+        return problem + ". " + error switch
+        {
+            SocketError.AccessDenied => 
+                "Choose a port from 1024 on (Engine:Listen), or give this program the right to lower ones.",
+            SocketError.AddressNotAvailable => "Choose an address that this machine has (Engine:Listen).",
+            _ => "Stop what listens there, or choose another address (Engine:Listen).",
+        };
+    }
 
     private static void Announce(WebApplication app, HostSettings settings)
     {

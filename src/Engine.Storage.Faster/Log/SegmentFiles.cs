@@ -60,8 +60,9 @@ internal sealed class SegmentFiles(FileSystemCalls files, string directory, int 
         {
             TryDelete(temporary);
             throw new IOException(
-                $"There is no space left for {path} ({(Block.Size + segmentSizeBytes) / 1024} KiB). Free some on " +
-                "that disk, then open the journal again; nothing acknowledged is lost.", error);
+                $"There is no space left for {path} ({(Block.Size + segmentSizeBytes) / 1024} KiB), or no file may be so " +
+                "large (ulimit -f). Free some on that disk, or allow it, then open the journal again; nothing acknowledged " +
+                "is lost.", error);
         }
     }
 

@@ -109,8 +109,18 @@ internal abstract class FileSystemCalls
         File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     /// <summary>Writes all of <paramref name="bytes"/>.</summary>
-    internal virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) =>
-        RandomAccess.Write(file, bytes, offset);
+    internal virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset)
+    {
+        try
+        {
+            RandomAccess.Write(file, bytes, offset);
+        }
+        catch (ArgumentOutOfRangeException error)
+        {
+            // So the runtime calls it when the system lets no file grow so large (EFBIG).
+            throw new IOException(error.Message, NoSpaceCodes[0]);
+        }
+    }
 
     /// <summary>Reads until <paramref name="bytes"/> is full or the file ends; the count read.</summary>
     internal virtual int Read(SafeFileHandle file, Span<byte> bytes, long offset)

@@ -91,6 +91,29 @@ public sealed class HostProcessTests : IDisposable
         Assert.Contains("address already in use. Stop what listens there, or choose another address (Engine:Listen).", text);
     }
 
+    /// <summary>192.0.2.1 is nobody's, by agreement.</summary>
+    [Fact]
+    public async Task An_address_of_another_machine_is_named_and_ends_the_start_with_69()
+    {
+        await using var host = HostProcess.Start(
+            "Production",
+            _directory,
+            "--Engine:Listen=http://192.0.2.1:5080",
+            "--Engine:Journal=Memory",
+            "--Engine:Authentication:Mode=Jwt",
+            "--Engine:Authentication:SigningKey=" + new string('k', 32),
+            "--Engine:Authentication:Issuer=i",
+            "--Engine:Authentication:Audience=a");
+
+        var (code, text) = await host.EndedAsync();
+        Assert.True(code == ExitCode.CannotListen, $"{code}: {text}");
+        Assert.Contains(
+            "Cannot listen on http://192.0.2.1:5080: Cannot assign requested address. Choose an address that this machine has "
+            + "(Engine:Listen).",
+            text,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Development", "--Engine:GlobalCap=0", ExitCode.Configuration, "Engine:GlobalCap: must be")]
     [InlineData("Development", "--Engine:Nonsense=1", ExitCode.Configuration, "Engine:Nonsense: is not a known "
@@ -113,6 +136,23 @@ public sealed class HostProcessTests : IDisposable
         Assert.True(actual == code, $"Expected {code}, got {actual}: {printed}");
         Assert.Contains(text, printed, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", printed, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ExitCode.Success, "--help")]
+    [InlineData(ExitCode.Success, "serve", "--help")]
+    [InlineData(ExitCode.Success, "run", "--help")]
+    [InlineData(ExitCode.Usage, "run")]
+    public async Task Help_says_how_settings_are_given_and_promises_nothing_else(int code, params string[] arguments)
+    {
+        await using var host = HostProcess.Start("Production", _directory, arguments);
+
+        var (actual, text) = await host.EndedAsync();
+
+        Assert.Equal(code, actual);
+        Assert.Contains("[--Engine:KEY=VALUE...]", text, StringComparison.Ordinal);
+        Assert.Contains("docs/configuration.md lists them", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("dditional arguments", text, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
