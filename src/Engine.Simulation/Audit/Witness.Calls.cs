@@ -141,6 +141,19 @@ internal sealed partial class Witness
         }
     }
 
+    /// <summary>A worker is given runs of the types it serves, no more than it asked for, and none twice
+    /// (L3).</summary>
+    internal void CheckClaimed(string[] types, int maxRuns, IReadOnlyList<ClaimedRun> runs)
+    {
+        var served = types.ToHashSet();
+        if (runs.Count > maxRuns || runs.Any(run => !served.Contains(run.Type))
+            || runs.Select(static run => run.Lease.JobId).Distinct().Count() < runs.Count)
+        {
+            string given = string.Join(", ", runs.Select(static run => $"{run.Lease.JobId} ({run.Type})"));
+            Fail("L3", $"Who asked for {maxRuns} of {string.Join(", ", types)} was given {given}.");
+        }
+    }
+
     /// <summary>What a worker is given is what its job's submitter gave, in every run (L10), and what the run before
     /// left for it.</summary>
     internal void CheckHandedOut(ClaimedRun run)

@@ -51,9 +51,15 @@ internal sealed partial class Witness
             case EventKind.StageEntered:
                 Require(StageAllows(job, e.Stage), "L1", job, $"it went from stage {job.Stage} to {e.Stage}");
                 RequireRunning(job, e);
+                Require(Call?.Said is { Stage: { } stage } moved && job.Holds(moved.Lease)
+                    && Model.TypeOf(job.Type)?.Pipeline?.IndexOf(stage) == e.Stage, "D8", job,
+                    $"stage {e.Stage} was recorded, and its worker said {Call?.Said?.Stage}");
                 break;
             case EventKind.ProgressReported:
                 RequireRunning(job, e);
+                Require(Call?.Said is { Percent: { } percent } reported && job.Holds(reported.Lease)
+                    && percent == e.Count, "D8", job,
+                    $"{e.Count} percent were recorded, and its worker said {Call?.Said?.Percent}");
                 break;
             case EventKind.IterationStarted:
                 RequireRunning(job, e);
@@ -93,6 +99,8 @@ internal sealed partial class Witness
                 $"queued as number {charged + 1} of {limit} a day");
             Require(Model.Queued.Count < Model.Options.GlobalCap, "A1", e,
                 $"queued beside {Model.Queued.Count} others");
+            Require((e.DueMs, e.Why, e.Message) == (0, default, null), "D8", e,
+                $"queued, and due at {e.DueMs} for {e.Why}, with the words '{e.Message}'");
         }
         else
         {
@@ -101,6 +109,8 @@ internal sealed partial class Witness
                 $"{e.State} with {charged} of {limit} used");
             Require(e.Day == Model.FirstDayWithRoom(e.User!, limit, last), "A5", e, $"scheduled for day {e.Day}");
             Require(e.DueMs == Model.DueOn(e.Day, e.JobId), "A6", e, $"due at {e.DueMs} for day {e.Day}");
+            Require(e.Why == WaitKind.DailyAllowance && e.Message is not null, "D8", e,
+                $"scheduled because of {e.Why}, with the words '{e.Message}'");
             Saw(Corner.DayOverflowScheduled);
         }
     }
@@ -211,6 +221,8 @@ internal sealed partial class Witness
         {
             case RunEnd.Completed:
                 Require(e.State == JobState.Completed, "L1", job, $"completed, and {e.State}");
+                Require((e.DueMs, e.Why, e.Message) == (0, default, null), "D8", job,
+                    $"completed, and due at {e.DueMs} for {e.Why}, with the words '{e.Message}'");
                 break;
             case RunEnd.Failed when e.State == JobState.Scheduled:
                 double delay = (type?.RetryDelay.TotalMilliseconds ?? 0) * Math.Pow(2, job.Retries);

@@ -63,6 +63,7 @@ internal sealed class Claims(Life life, SimEngine engine)
 
         var witness = life.Witness;
         var runs = claim.Task.Result;
+        witness.CheckClaimed(claim.Types, claim.MaxRuns, runs);
         foreach (var run in runs)
         {
             // A superseded life's model has learned nothing since: what it does not know was decided too late.

@@ -12,6 +12,10 @@ internal abstract class SimCall : Operation
 
     internal int Index { get; set; }
 
+    /// <summary>What a worker says, when it says how far it is: the stage or the percentage, and of which
+    /// run.</summary>
+    internal (RunLease Lease, string? Stage, int? Percent)? Said { get; init; }
+
     /// <summary>Events decided up to and with this call: what its answer may show.</summary>
     internal long EventsSeen { get; private set; }
 

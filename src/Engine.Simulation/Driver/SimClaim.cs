@@ -10,6 +10,8 @@ internal sealed class SimClaim(string[] types, int maxRuns, bool waits, Action<I
 
     internal string[] Types { get; } = types;
 
+    internal int MaxRuns { get; } = maxRuns;
+
     internal bool Waits { get; } = waits;
 
     internal ClaimOperation Operation { get; } = new(types, maxRuns, waits);

@@ -72,13 +72,19 @@ internal sealed partial class SimEngine
             $"a move to {stage}",
             witness => Recorded(witness.ExpectStage(lease, stage)),
             loop => Reporting.DecideStage(loop.Core, lease, stage, null),
-            done));
+            done)
+        {
+            Said = (lease, stage, null),
+        });
 
     internal void Report(RunLease lease, int percent, Action<LeaseAnswer, bool> done) => Post(new AskCall<LeaseAnswer>(
         "a report",
         witness => Recorded(witness.ExpectWord(lease)),
         loop => Reporting.DecideProgress(loop.Core, lease, percent, null),
-        done));
+        done)
+    {
+        Said = (lease, null, percent),
+    });
 
     internal void BeginIteration(RunLease lease, Action<IterationAnswer, bool> done) =>
         Post(new AskCall<IterationAnswer>(
