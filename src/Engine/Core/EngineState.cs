@@ -13,7 +13,6 @@ internal sealed class EngineState(bool isLedger = false, ulong tableSeed = 0)
     private readonly Dictionary<LaneKey, Lane> _lanes = [];
     private readonly Dictionary<string, ResourceSet> _resourceSets = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Limit> _resources = new(StringComparer.Ordinal);
-    private readonly Stack<Job> _spareJobs = new();
     private readonly Queue<(UserAccount User, int Day)> _idleUsers = new();
     private long _lastTicket;
     private int _numbers;
@@ -47,7 +46,7 @@ internal sealed class EngineState(bool isLedger = false, ulong tableSeed = 0)
 
     internal JobList Live { get; } = new();
 
-    internal EndedJobs Ended { get; } = new();
+    internal JobQueue Ended { get; } = new();
 
     /// <summary>What the ended jobs carry, in bytes.</summary>
     internal long EndedBytes { get; private set; }
@@ -110,9 +109,11 @@ internal sealed class EngineState(bool isLedger = false, ulong tableSeed = 0)
     /// <summary>A digest of all facts, equal after every replay of the same events (D4).</summary>
     internal ulong ComputeHash() => StateHash.Of(StateImage.Of(this));
 
-    internal Job NewJob()
+    /// <summary>An object for a new job.</summary>
+    /// <param name="tier">Its tier, if one that was forgotten may be used.</param>
+    internal Job NewJob(TierEntry? tier = null)
     {
-        var job = _spareJobs.TryPop(out var spare) ? spare : new Job();
+        var job = tier is { SpareJobs.Count: > 0 } ? tier.TakeSpareJob() : new Job();
         job.ImageNumber = ImageNumber;
         return job;
     }
@@ -195,11 +196,11 @@ internal sealed class EngineState(bool isLedger = false, ulong tableSeed = 0)
         }
 
         // Whoever still has it sees that it is another by now.
+        var spare = job.Tier.SpareJobs;
         job.Reset();
-        const int MaxSpareJobs = 100_000;
-        if (_spareJobs.Count < MaxSpareJobs)
+        if (spare.Count < TierEntry.MaxSpareJobs)
         {
-            _spareJobs.Push(job);
+            spare.Add(job);
         }
         else
         {

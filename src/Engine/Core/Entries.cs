@@ -10,6 +10,9 @@ internal sealed class TierEntry(string name, int number)
     /// ten-billionth of what came before them.</summary>
     internal const int MaxDurations = 64;
 
+    /// <summary>As many as may be forgotten at once; more would only push each other out of the cache.</summary>
+    internal const int MaxSpareJobs = 4096;
+
     private long[]? _durations;
     private int _durationsSeen;
 
@@ -25,8 +28,24 @@ internal sealed class TierEntry(string name, int number)
     /// <summary>Live jobs now, and ended jobs ever, by state.</summary>
     internal long[] Counts { get; } = new long[(int)JobState.Skipped + 1];
 
+    /// <summary>Objects of its jobs that were forgotten, to stand for others of it.</summary>
+    /// <remarks>Jobs of a tier wait about as long as each other. So objects that go round in it, the first that was
+    /// forgotten first, are used in the order in which they lie in memory: who claims one job has asked for a part of
+    /// the next, and for how their addresses are translated. Mixed, each of a million waiting jobs would be as far away
+    /// as any other.</remarks>
+    internal JobQueue SpareJobs { get; } = new();
+
     /// <summary>Whether a job ever had it.</summary>
     internal bool WasUsed => Counts.AsSpan().ContainsAnyExcept(0L);
+
+    /// <summary>Takes one of <see cref="SpareJobs"/>. There is one.</summary>
+    internal Job TakeSpareJob()
+    {
+        const int Ahead = 4;
+        const int JobLines = 5;
+        Prefetch.Object(SpareJobs.Ahead(Ahead), JobLines);
+        return SpareJobs.RemoveFirst();
+    }
 
     /// <summary>How long its latest completed runs took, in ms, the oldest first: what estimates are learned from, and
     /// all that is left of runs that were forgotten.</summary>

@@ -185,7 +185,7 @@ internal static class Submitting
         var lane = e.KnownLane ?? LaneOf(core, e);
         var user = lane.Owner;
         state.Image?.Keep(user);
-        var job = state.NewJob();
+        var job = state.NewJob(lane.Tier);
         job.Id = e.JobId;
         job.User = user;
         job.Lane = lane;

@@ -22,6 +22,9 @@ internal class Limit(LimitKind kind, string name)
     private long _firstTicket;
     private List<(Job Job, long Ticket)>? _later;
 
+    // None of them holds a slot: of a limit that is seldom taken twice, the list is far away, and is left alone.
+    private bool _laterHaveEnded;
+
     internal LimitKind Kind { get; } = kind;
 
     internal string Name { get; } = name;
@@ -90,11 +93,17 @@ internal class Limit(LimitKind kind, string name)
         if (Used++ == 0)
         {
             (_first, _firstTicket) = (job, job.Ticket);
-            _later?.Clear();
+            _laterHaveEnded = true;
             return;
         }
 
         var later = _later ??= new List<(Job, long)>(2);
+        if (_laterHaveEnded)
+        {
+            later.Clear();
+            _laterHaveEnded = false;
+        }
+
         if (later.Count == later.Capacity)
         {
             later.RemoveAll(static entry => !Holds(entry.Job, entry.Ticket));

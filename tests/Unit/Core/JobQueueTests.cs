@@ -4,9 +4,9 @@ using Engine.Core;
 namespace Engine.Tests.Core;
 
 /// <summary>A queue of pieces of 1024, against a plain one.</summary>
-public sealed class EndedJobsTests
+public sealed class JobQueueTests
 {
-    private readonly EndedJobs _jobs = new();
+    private readonly JobQueue _jobs = new();
     private readonly Queue<Job> _model = new();
 
     [Theory]

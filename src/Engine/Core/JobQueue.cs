@@ -1,9 +1,9 @@
 namespace Engine.Core;
 
-/// <summary>The kept jobs that have ended, in the order in which they ended: the oldest are forgotten first.</summary>
-/// <remarks>A queue of pieces, not a list through the jobs: who forgets many sees from afar which come next, and a
-/// queue that grows is never copied.</remarks>
-internal sealed class EndedJobs
+/// <summary>Jobs that leave in the order in which they came.</summary>
+/// <remarks>A queue of pieces, not a list through the jobs: who takes many sees from afar which come next, and a queue
+/// that grows is never copied.</remarks>
+internal sealed class JobQueue
 {
     private const int PieceSize = 1024;
 
@@ -13,11 +13,11 @@ internal sealed class EndedJobs
     private int _first;
     private int _end;
 
-    internal EndedJobs() => _tail = _head;
+    internal JobQueue() => _tail = _head;
 
     internal int Count { get; private set; }
 
-    /// <summary>The one that ended first, if there is one.</summary>
+    /// <summary>The one that came first, if there is one.</summary>
     internal Job? First => Count > 0 ? _head.Jobs[_first] : null;
 
     internal void Add(Job job)
