@@ -104,7 +104,19 @@ internal sealed class PositionBranch : PositionNode
     internal PositionBranch? NextSpare;
 
     /// <summary>The child under which a key belongs.</summary>
-    internal int SlotOf(OrderKey key) => CountUpTo(((ReadOnlySpan<OrderKey>)Separators)[1..Count], key);
+    internal int SlotOf(OrderKey key)
+    {
+        ReadOnlySpan<OrderKey> separators = Separators;
+        int last = Count - 1;
+
+        // Jobs mostly enter at the end and leave at the beginning: in a large tree nearly all the way is along an edge.
+        if (last == 0 || separators[last] <= key)
+        {
+            return last;
+        }
+
+        return key < separators[1] ? 0 : CountUpTo(separators[1..last], key);
+    }
 
     /// <summary>How many keys are below the children before a slot.</summary>
     internal int TotalBefore(int slot)
