@@ -43,6 +43,7 @@ public sealed partial class JobEngine
             Forget = Forget,
             Progress = progress,
             Clock = _clock,
+            Delay = _delay,
         };
         _loop = new LoopThread(loop, _inbox, _time, OnEnded);
         _loop.Start();

@@ -24,6 +24,7 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Inbox _inbox;
     private readonly ClockLead _clock;
+    private readonly JournalDelay _delay;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile JobEngineOptions _options;
     private LoopThread? _loop;
@@ -55,7 +56,8 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
         _logger = logger ?? NullLogger<JobEngine>.Instance;
         _inbox = new Inbox(options.InboxCapacity);
         _clock = new ClockLead(time);
-        Metrics.Observe(_clock);
+        _delay = new JournalDelay(time);
+        Metrics.Observe(_clock, _delay);
     }
 
     /// <summary>Whether the engine has started and its storage is sound.</summary>
@@ -80,6 +82,11 @@ public sealed partial class JobEngine : IRunReporter, IAsyncDisposable
     /// (scheduled jobs, retries, time-outs of confirmations, the end of the day) comes due before. Work that waits for its
     /// turn goes on. docs/monitoring.md says what can be done.</summary>
     public TimeSpan ClockLead => _clock.Value;
+
+    /// <summary>For how long something has been waiting for an answer of the journal; zero when nothing does. A disk that hangs
+    /// gives no error: while this grows nothing is acknowledged, and many questions wait, too. docs/monitoring.md says what is
+    /// told of it.</summary>
+    public TimeSpan JournalDelay => _delay.Value;
 
     /// <summary>Whether the loop was started, so that it must be stopped.</summary>
     internal bool HasStarted => _loop is not null;

@@ -11,6 +11,9 @@ internal static class HostEndpoints
     // Clocks that are kept right step back by less.
     private static readonly TimeSpan ClockLeadTold = TimeSpan.FromMinutes(1);
 
+    // Disks that work take less.
+    private static readonly TimeSpan JournalDelayTolerated = TimeSpan.FromSeconds(10);
+
     // Load balancers ask in either way.
     private static readonly string[] Probes = [HttpMethods.Get, HttpMethods.Head];
 
@@ -50,6 +53,7 @@ internal static class HostEndpoints
     private static JsonHttpResult<HealthBody> ReadinessOf(JobEngine engine) => engine.Health switch
     {
         EngineHealth.Running when !engine.HoldsJournal => Unhealthy("ownership_in_doubt"),
+        EngineHealth.Running when engine.JournalDelay > JournalDelayTolerated => Unhealthy("journal_delayed"),
         EngineHealth.Running => Healthy("ready", engine.ClockLead),
         EngineHealth.Starting => Unhealthy("starting"),
         EngineHealth.Stopping => Unhealthy("stopping"),

@@ -48,6 +48,10 @@ internal static partial class EngineLog
     [LoggerMessage(1014, LogLevel.Information, "The wall clock has caught up with the engine's clock, which goes on")]
     internal static partial void ClockCaughtUp(this ILogger logger);
 
+    [LoggerMessage(1015, LogLevel.Warning,
+        "The journal has not answered for {DelayMs} ms: nothing was acknowledged meanwhile, and nothing is lost")]
+    internal static partial void JournalDelayed(this ILogger logger, long delayMs);
+
     [LoggerMessage(1008, LogLevel.Warning,
         "{Count} jobs have not ended for longer than {StaleAfter}; the oldest is {Oldest}")]
     internal static partial void StaleJobs(this ILogger logger, long count, TimeSpan staleAfter, JobId oldest);

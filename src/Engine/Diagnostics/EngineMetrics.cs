@@ -32,12 +32,20 @@ internal sealed class EngineMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    /// <summary>Shows the lead of the engine's clock whenever somebody looks.</summary>
-    internal void Observe(ClockLead clock) => _meter.CreateObservableGauge(
-        "engine.clock.lead",
-        () => clock.Value.TotalSeconds,
-        "s",
-        "How far the engine's clock is ahead of the wall clock, which has gone back; what waits for a time waits");
+    /// <summary>Shows the lead of the engine's clock and the delay of its journal whenever somebody looks.</summary>
+    internal void Observe(ClockLead clock, JournalDelay journal)
+    {
+        _meter.CreateObservableGauge(
+            "engine.clock.lead",
+            () => clock.Value.TotalSeconds,
+            "s",
+            "How far the engine's clock is ahead of the wall clock, which has gone back; what waits for a time waits");
+        _meter.CreateObservableGauge(
+            "engine.journal.delay",
+            () => journal.Value.TotalSeconds,
+            "s",
+            "For how long something has been waiting for an answer of the journal");
+    }
 
     internal void EventsCommitted(int count)
     {

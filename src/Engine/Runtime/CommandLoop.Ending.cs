@@ -27,6 +27,7 @@ internal sealed partial class CommandLoop
         }
 
         _inFlight.Clear();
+        Delay?.Answers(_core.State.MonotonicMs, moreWaits: false);
         _context.PendingClaims.Clear();
         _context.Feed.Close();
         DropInbox();

@@ -77,6 +77,9 @@ internal sealed partial class CommandLoop
     /// <summary>Told what the engine's clock shows, batch by batch.</summary>
     internal ClockLead? Clock { get; init; }
 
+    /// <summary>Told since when the journal is waited for.</summary>
+    internal JournalDelay? Delay { get; init; }
+
     /// <summary>What ended the loop, if it was not asked to end.</summary>
     internal Exception? Failure => _failure;
 
@@ -189,6 +192,12 @@ internal sealed partial class CommandLoop
         _spare.Pop();
         if (batch.EventCount > 0)
         {
+            if (_inFlight.Count == 0)
+            {
+                // Before the journal is asked: it may not even come back.
+                Delay?.Begins(_core.State.MonotonicMs);
+            }
+
             batch.Append = Append(batch);
         }
 
@@ -318,7 +327,6 @@ internal sealed partial class CommandLoop
         var append = _journal.AppendAsync(_epoch, _sequence, batch.Frame.WrittenMemory);
         _sequence++;
         _instant = _core.State.Now;
-        _metrics.EventsCommitted(batch.EventCount);
         if (append.IsCompletedSuccessfully)
         {
             ThrowUnlessDurable(append.Result);
@@ -354,6 +362,11 @@ internal sealed partial class CommandLoop
             any = true;
         }
 
+        if (any && Delay?.Answers(_core.State.MonotonicMs, _inFlight.Count > 0) is > JournalDelay.ToleratedMs and var ms)
+        {
+            _logger.JournalDelayed(ms);
+        }
+
         return any;
     }
 
@@ -362,6 +375,7 @@ internal sealed partial class CommandLoop
         if (batch.EventCount > 0)
         {
             _durable++;
+            _metrics.EventsCommitted(batch.EventCount);
             Progress?.Advance(batch.Frame.Length);
         }
 

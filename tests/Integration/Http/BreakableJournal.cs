@@ -7,6 +7,7 @@ internal sealed class BreakableJournal() : ForwardingJournal(new MemoryJournal()
 {
     private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _goesOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _holds;
 
     public override Durability Durability => Durability.Memory;
@@ -19,6 +20,13 @@ internal sealed class BreakableJournal() : ForwardingJournal(new MemoryJournal()
 
     /// <summary>From now on appends wait, and nobody knows what becomes of them.</summary>
     internal void Hold() => _holds = true;
+
+    /// <summary>Appends that wait are stored after all, and so are later ones.</summary>
+    internal void GoOn()
+    {
+        _holds = false;
+        _goesOn.SetResult();
+    }
 
     /// <summary>From now on appends fail, those that wait first.</summary>
     internal void Break()
@@ -33,8 +41,10 @@ internal sealed class BreakableJournal() : ForwardingJournal(new MemoryJournal()
         if (_holds)
         {
             _held.TrySetResult();
-            await _broken.Task;
-            return new AppendResult(AppendStatus.Unknown, "the disk is gone");
+            if (await Task.WhenAny(_broken.Task, _goesOn.Task) == _broken.Task)
+            {
+                return new AppendResult(AppendStatus.Unknown, "the disk is gone");
+            }
         }
 
         Stored++;

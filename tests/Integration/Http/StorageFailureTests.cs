@@ -4,6 +4,7 @@ using Engine.Host.Configuration;
 using Engine.Host.Serve;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Engine.Tests.Http;
 
@@ -101,6 +102,48 @@ public class StorageFailureTests
         Assert.Equal(stored, journal.Stored);
     }
 
+    /// <summary>No error, no answer: a disk that hangs. The loop waits, too, and could tell nobody.</summary>
+    [Fact]
+    public async Task A_journal_that_does_not_answer_is_told_by_readiness_and_later_by_the_log()
+    {
+        const int JournalDelayed = 1015;
+        var configuration = EngineServer.Configure(("MaxConcurrentRuns", "0"), ("Logging:LogLevel:Default", "Warning"));
+        var settings = SettingsReader.Read(configuration);
+        var time = new LeapingTime();
+        using var log = new TestLog();
+        await using var journal = new BreakableJournal();
+        await using var app = ServeHost.Create(
+            configuration,
+            settings,
+            engine => engine
+                .UseJournal(_ => journal)
+                .AddHandler("build", _ => new ScriptedHandler(), type => type with { Pipeline = Pipeline.Build }),
+            services => services.AddSingleton<TimeProvider>(time).AddSingleton<ILoggerProvider>(log));
+        await app.StartAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()), Timeout = TestEngine.Guard };
+        client.DefaultRequestHeaders.Authorization = new("Bearer", "dev:u:partner");
+        await client.SubmittedAsync();
+        time.Leap(TimeSpan.FromHours(1));
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready")).StatusCode);
+
+        journal.Hold();
+        var submission = client.SubmitAsync();
+        await journal.Held.WaitAsync(TestEngine.Guard);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready")).StatusCode);
+        time.Leap(TimeSpan.FromSeconds(11));
+
+        var ready = await (await client.GetAsync("/health/ready")).JsonAsync(HttpStatusCode.ServiceUnavailable);
+        Assert.Equal("journal_delayed", ready.Text("status"));
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/live")).StatusCode);
+        Assert.False(submission.IsCompleted);
+
+        journal.GoOn();
+        Assert.Equal(HttpStatusCode.Created, (await submission).StatusCode);
+        Assert.Contains("has not answered for 11", await log.NextAsync(JournalDelayed), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready")).StatusCode);
+        await app.StopAsync();
+    }
+
     private static IEnumerable<(HttpMethod Method, string Path)> Requests(string id)
     {
         for (int i = 0; i < 5; i++)
@@ -166,5 +209,15 @@ public class StorageFailureTests
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    /// <summary>The system's clocks; the monotonic one ahead by some time.</summary>
+    private sealed class LeapingTime : TimeProvider
+    {
+        private long _ahead;
+
+        public override long GetTimestamp() => System.GetTimestamp() + Interlocked.Read(ref _ahead);
+
+        internal void Leap(TimeSpan by) => Interlocked.Add(ref _ahead, (long)(by.TotalSeconds * TimestampFrequency));
     }
 }
