@@ -38,6 +38,15 @@ public sealed class JobMilestonesTests
     }
 
     [Fact]
+    public void One_in_so_many_jobs_of_a_user_is_marked_from_its_first()
+    {
+        var own = Submit("a", (3 * JobMilestones.Distance) - 1);
+
+        var marks = _core.State.Users["a"].Milestones!.All.Select(mark => mark.Job.Id);
+        Assert.Equal([own[JobMilestones.Distance - 1], own[(2 * JobMilestones.Distance) - 1]], marks);
+    }
+
+    [Fact]
     public void A_mark_that_moves_on_to_a_marked_job_is_one_mark()
     {
         var own = Submit("a", (2 * JobMilestones.Distance) + 10);

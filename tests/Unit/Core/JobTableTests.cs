@@ -184,6 +184,10 @@ public sealed class JobTableTests
         table.Add(job);
 
         Assert.Throws<InvariantViolationException>(() => table.Add(new Job { Id = job.Id }));
+        var id = job.Id;
+        job.Id = JobId.New(1, 0, 3);
+        Assert.Throws<InvariantViolationException>(() => table.Add(job));
+        job.Id = id;
         Assert.Throws<InvariantViolationException>(() => table.Remove(new Job { Id = JobId.New(1, 0, 2) }));
         Assert.Same(job, Assert.Single(table.Values));
         Assert.Throws<KeyNotFoundException>(() => table[JobId.New(1, 0, 2)]);
@@ -192,20 +196,29 @@ public sealed class JobTableTests
     [Fact]
     public void Makes_room_once_when_it_is_told_how_much_is_coming()
     {
+        // So many that one more array of them would be far more than the blocks that the runtime counts by.
+        const int Count = 100_000;
         var table = new JobTable();
-        table.EnsureCapacity(1_000);
-        Job[] jobs = [.. Enumerable.Range(0, 1_000).Select(i => new Job { Id = JobId.New(1, 0, (ulong)i) })];
+        table.EnsureCapacity(Count);
+        Job[] jobs = [.. Enumerable.Range(0, Count).Select(i => new Job { Id = JobId.New(1, 0, (ulong)i) })];
 
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var job in jobs)
+        {
+            table.Add(job);
+        }
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Count);
         Assert.Equal(0, Allocations.Of(() =>
         {
             foreach (var job in jobs)
             {
-                table.Add(job);
+                table.Remove(job);
             }
 
             foreach (var job in jobs)
             {
-                table.Remove(job);
+                table.Add(job);
             }
         }));
     }
