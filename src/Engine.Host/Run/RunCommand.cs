@@ -105,9 +105,10 @@ internal static class RunCommand
         var settings = RunSettings.Read(configuration, directory);
         if (parsed.GetValue(Data) is { } data)
         {
-            settings.DataDirectory = data.Length is >= 1 and <= 1_000
+            settings.DataDirectory = data.Length is >= 1 and <= 1_000 && !data.Any(char.IsControl)
                 ? data
-                : throw new UsageException($"--data must have 1 to 1,000 characters; found {data.Length}.");
+                : throw new UsageException(
+                    $"--data must be 1 to 1,000 characters, none of them a control character; found {data.Length}.");
         }
 
         if (parsed.GetValue(Journal) is { } journal)

@@ -161,7 +161,8 @@ internal sealed class EngineHealthCheck(JobEngine engine, HostedEngine hosted) :
         {
             (HostedEngineState.StandingBy, _) => HealthCheckResult.Unhealthy(
                 $"The engine stands by for {hosted.Owner ?? "another process"}."),
-            (_, EngineHealth.Running) when engine.HoldsJournal && engine.JournalDelay.TotalMilliseconds > JournalDelay.ToleratedMs =>
+            (_, EngineHealth.Running)
+                when engine.HoldsJournal && engine.JournalDelay.TotalMilliseconds > JournalDelay.ToleratedMs =>
                 HealthCheckResult.Unhealthy($"The journal has not answered for {engine.JournalDelay:c}."),
             (_, EngineHealth.Running) when engine.HoldsJournal && engine.ClockLead > ClockLead.Tolerated =>
                 HealthCheckResult.Degraded(

@@ -100,6 +100,28 @@ public sealed class DataDirectoryTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("journal", "faster", ExitCode.Configuration)]
+    [InlineData("logs", "faster", ExitCode.Configuration)]
+    [InlineData("runs", "faster", ExitCode.Configuration)]
+    [InlineData("runs", "memory", ExitCode.Configuration)]
+    [InlineData("journal", "memory", ExitCode.Success)]
+    [InlineData("logs", "memory", ExitCode.Success)]
+    public async Task Something_else_in_the_place_of_what_is_needed_ends_with_78(string part, string journal, int expected)
+    {
+        Directory.CreateDirectory(PathOf("data"));
+        File.CreateSymbolicLink(PathOf($"data/{part}"), PathOf("nowhere"));
+        await using var run = HostProcess.Start(
+            "Production", _directory, "run", "jobs.jsonl", "--data", "data", "--journal", journal);
+
+        var (code, text) = await run.EndedAsync();
+
+        Assert.True(code == expected, $"{code}: {text}");
+        Assert.Equal(
+            expected == ExitCode.Configuration,
+            text.Contains($"free to become one; found 'data/{part}': it is something else.", StringComparison.Ordinal));
+    }
+
     /// <summary>By the limit of the shell that starts it; the system's own answer to it would be to end the process.</summary>
     [Fact]
     public async Task Where_files_may_not_grow_so_large_run_says_so_and_ends_with_74()
