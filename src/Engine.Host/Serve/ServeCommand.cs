@@ -89,7 +89,7 @@ internal static partial class ServeCommand
             : $"Cannot listen on {addresses}: {Printer.ReasonOf(e)}";
         return problem + ". " + error switch
         {
-            SocketError.AccessDenied => 
+            SocketError.AccessDenied =>
                 "Choose a port from 1024 on (Engine:Listen), or give this program the right to lower ones.",
             SocketError.AddressNotAvailable => "Choose an address that this machine has (Engine:Listen).",
             _ => "Stop what listens there, or choose another address (Engine:Listen).",
