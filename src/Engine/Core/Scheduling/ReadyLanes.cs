@@ -7,9 +7,9 @@ namespace Engine.Core.Scheduling;
 /// <remarks>
 /// Jobs of one tier and priority come in the order of their keys, and most lanes enter with a job that has just come.
 /// So a few rows that only grow at their end hold nearly all of them: whichever key follows on one of the rows is put
-/// behind it, and only the heads of the rows are compared. What fits behind none (a lane that goes on with an older
-/// job, or was let in again) is in a heap beside them, where each that leaves moves a few others. O(1) in the one case,
-/// O(log n) in the other.
+/// behind it, and only the heads of the rows are compared. A lane that goes on with another job, and one that fits
+/// behind none (it was let in again), is in a heap beside them, where each that leaves moves a few others. O(1) in the
+/// one case, O(log n) in the other.
 /// </remarks>
 [DebuggerDisplay("{Count} lanes")]
 internal sealed class ReadyLanes
@@ -104,11 +104,20 @@ internal sealed class ReadyLanes
         FindBest();
     }
 
-    /// <summary>Gives a lane another key.</summary>
+    /// <summary>Gives a lane another key, that of an older job or of a better one: it goes to the heap.</summary>
     internal void Move(Lane lane, OrderKey key)
     {
+        if (lane.ReadyRow == 0)
+        {
+            _others.Move(lane, key);
+            FindBest();
+            return;
+        }
+
         Remove(lane);
-        Add(key, lane);
+        bool isFirst = Count == 0 || key < FirstKey;
+        _others.Add(key, lane);
+        _best = isFirst ? InHeap : _best;
     }
 
     /// <summary>The row that the key follows on most closely, or one that is empty.</summary>
