@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Storage;
 
 namespace Engine.Bench.Throughput;
@@ -30,7 +31,7 @@ internal sealed class CountingJournal(IJournal journal) : IJournal
         journal.ReadAsync(fromSequence, cancellationToken);
 
     public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default) =>
         journal.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
 
     public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>

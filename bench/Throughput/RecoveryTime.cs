@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Engine.Core;
 using Engine.Core.Imaging;
@@ -67,7 +68,7 @@ internal static class RecoveryTime
             await Recovery.ReplayAsync(core, journal, ownership, CancellationToken.None);
             (ImageTaker taker, copy, pause) = Copy(core, ownership.LastSequence);
             long started = Stopwatch.GetTimestamp();
-            ReadOnlyMemory<byte> state;
+            ReadOnlySequence<byte> state;
             using (StateImage image = taker.ToImage())
             {
                 state = SnapshotCodec.Write(image);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Engine.Storage.Faster.Log;
 using Engine.Storage.Faster.Snapshots;
@@ -104,7 +105,7 @@ public sealed class FasterJournal : IJournal
 
     /// <inheritdoc/>
     public async ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
     {
         await _lifeCycle.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -205,11 +206,17 @@ public sealed class FasterJournal : IJournal
         return _log;
     }
 
-    private void SaveSnapshot(OwnedLog log, long sequence, ReadOnlyMemory<byte> state)
+    private void SaveSnapshot(OwnedLog log, long sequence, ReadOnlySequence<byte> state)
     {
         // The log must not end before its snapshot, or a loss of power would leave a state that no log leads to.
         log.SyncLogged();
         var store = Snapshots(log.Segments.Directory, log.Superblock.JournalId);
+        if (store.NeedsPieces(state.Length) && !log.Superblock.HasPieces)
+        {
+            // Before there is one: a build that knows nothing of pieces must never come upon one unwarned.
+            log.Update(static current => current with { HasPieces = true });
+        }
+
         store.Save(sequence, ChecksumOf(log, sequence), state, _options.Reached);
         _badSnapshots.Remove(sequence);
         _verifiedSnapshot = Math.Max(_verifiedSnapshot, sequence);
@@ -223,7 +230,7 @@ public sealed class FasterJournal : IJournal
         if (_verifiedSnapshot != snapshot)
         {
             var store = Snapshots(log.Segments.Directory, log.Superblock.JournalId);
-            if (store.TryLoad(snapshot, out string? error) is null)
+            if (store.TryCheck(snapshot, out string? error) is null)
             {
                 throw new JournalDamagedException(
                     $"The snapshot of frame {snapshot} cannot be read ({error}): the log is not truncated.");
@@ -363,5 +370,6 @@ public sealed class FasterJournal : IJournal
         return superblock;
     }
 
-    private SnapshotStore Snapshots(string directory, Guid journalId) => new(_options.Files, directory, journalId);
+    private SnapshotStore Snapshots(string directory, Guid journalId) =>
+        new(_options.Files, directory, journalId, _options.Snapshots);
 }

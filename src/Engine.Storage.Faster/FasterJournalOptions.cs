@@ -1,6 +1,7 @@
 using System.Numerics;
 using Engine.Storage.Faster.Log;
 using Engine.Storage.Faster.Platform;
+using Engine.Storage.Faster.Snapshots;
 
 namespace Engine.Storage.Faster;
 
@@ -47,6 +48,9 @@ public sealed class FasterJournalOptions
 
     /// <summary>Threads, or a simulator's version of them.</summary>
     internal JournalRuntime Runtime { get; set; } = JournalRuntime.Threads;
+
+    /// <summary>How snapshots are laid down; smaller in tests, which cannot write a state of gigabytes.</summary>
+    internal SnapshotSizes Snapshots { get; set; } = SnapshotSizes.Usual;
 
     /// <summary>Called at named points, on the thread that passes them; a crash test stops there.</summary>
     internal Action<JournalPoint>? Reached { get; set; }

@@ -16,6 +16,8 @@ namespace Engine.Storage.Faster;
 /// <param name="EndSegment">Segments below this one and from <paramref name="Begin"/> on exist.</param>
 /// <param name="SnapshotSequence">The newest snapshot, 0 when none was saved.</param>
 /// <param name="Durability">The last owner's.</param>
+/// <param name="HasPieces">Whether there may be a snapshot in pieces. It makes the superblock one of version 2, so that
+/// a build that knows nothing of them refuses the journal, and does not take them for damaged ones.</param>
 internal sealed record Superblock(
     long Generation,
     Guid JournalId,
@@ -27,17 +29,19 @@ internal sealed record Superblock(
     long DurableSequence,
     long EndSegment,
     long SnapshotSequence,
-    Durability Durability)
+    Durability Durability,
+    bool HasPieces = false)
 {
     private const uint Magic = 0x53474E45; // "ENGS" as it lies on disk.
     private const uint Version = 1;
+    private const uint VersionWithPieces = 2;
     private const int ChecksumOffset = Block.Size - sizeof(uint);
 
     internal void Write(Span<byte> block)
     {
         block.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(block, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], HasPieces ? VersionWithPieces : Version);
         BinaryPrimitives.WriteInt64LittleEndian(block[8..], Generation);
         JournalId.TryWriteBytes(block[16..32]);
         BinaryPrimitives.WriteInt64LittleEndian(block[32..], Epoch);
@@ -66,11 +70,11 @@ internal sealed record Superblock(
         }
 
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(block[4..]);
-        if (version != Version)
+        if (version is not (Version or VersionWithPieces))
         {
             throw new JournalDamagedException(
-                $"The superblock is of version {version}, this build knows {Version}: open the journal with the " +
-                "build that wrote it.");
+                $"The superblock is of version {version}, this build knows versions up to {VersionWithPieces}: open " +
+                "the journal with the build that wrote it.");
         }
 
         return new Superblock(
@@ -88,6 +92,7 @@ internal sealed record Superblock(
             BinaryPrimitives.ReadInt64LittleEndian(block[104..]),
             BinaryPrimitives.ReadInt64LittleEndian(block[112..]),
             BinaryPrimitives.ReadInt64LittleEndian(block[120..]),
-            (Durability)BinaryPrimitives.ReadInt32LittleEndian(block[128..]));
+            (Durability)BinaryPrimitives.ReadInt32LittleEndian(block[128..]),
+            HasPieces: version == VersionWithPieces);
     }
 }

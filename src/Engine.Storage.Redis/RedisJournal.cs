@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Engine.Storage.Redis.Connections;
 using Engine.Storage.Redis.Owning;
@@ -57,7 +58,7 @@ public sealed class RedisJournal : ILeasedJournal
         _keys = new JournalKeys(_options.Namespace);
         _mark = new HighMark(_keys);
         _side = new SideConnection(ConnectAsync, _options, _keys, time, _logger);
-        _snapshots = new SnapshotStore(_side, _keys, _options.NewGuid, _logger);
+        _snapshots = new SnapshotStore(_side, _keys, _options, _logger);
         _pages = new LogPages(_side, _keys);
     }
 
@@ -124,7 +125,7 @@ public sealed class RedisJournal : ILeasedJournal
 
     /// <inheritdoc/>
     public async ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
     {
         await _lifeCycle.WaitAsync(cancellationToken).ConfigureAwait(false);
         try

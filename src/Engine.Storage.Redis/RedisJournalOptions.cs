@@ -63,6 +63,9 @@ public sealed class RedisJournalOptions
     /// which has one thread only.</summary>
     internal bool RunsInline { get; set; }
 
+    /// <summary>The largest snapshot that leaves the journal one of version 1, in bytes; smaller in tests.</summary>
+    internal long MaxPlainSnapshotBytes { get; set; } = Array.MaxLength;
+
     /// <summary>Makes the nonces of owners and drafts, and the id of a new journal: from dice, in a
     /// simulation.</summary>
     internal Func<Guid> NewGuid { get; set; } = Guid.NewGuid;

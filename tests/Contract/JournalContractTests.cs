@@ -1,5 +1,6 @@
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Storage.Faster.Snapshots;
 
 namespace Engine.Tests;
 
@@ -20,6 +21,7 @@ public sealed class FasterJournalTests : JournalContract
     private protected override IJournal Reopen(IJournal closed) => Open();
 }
 
+/// <summary>Its snapshots are in pieces, as larger ones would be.</summary>
 public sealed class FasterLoggedJournalTests : JournalContract
 {
     private protected override IJournal Open() => new FasterJournal(new FasterJournalOptions
@@ -27,6 +29,7 @@ public sealed class FasterLoggedJournalTests : JournalContract
         Directory = StorePath,
         SegmentSizeBytes = 1024 * 1024,
         Durability = Durability.Logged,
+        Snapshots = new SnapshotSizes(MaxWholeBytes: 0, PieceBytes: 1000),
     });
 
     private protected override IJournal Reopen(IJournal closed) => Open();

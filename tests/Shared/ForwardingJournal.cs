@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Storage;
 
 namespace Engine.Tests;
@@ -19,7 +20,7 @@ internal abstract class ForwardingJournal(IJournal inner) : IJournal
         inner.ReadAsync(fromSequence, cancellationToken);
 
     public virtual ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default) =>
         inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
 
     public virtual ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>

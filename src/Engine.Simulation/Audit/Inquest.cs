@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Core;
 using Engine.Storage;
 
@@ -170,7 +171,7 @@ internal sealed class Inquest(World world, Sometimes sometimes)
 
     /// <summary>A snapshot is about to be kept: all of it is durable (D3), and it shows what the facts up to its frame
     /// give (D4).</summary>
-    internal void Snapshot(long sequence, ReadOnlySpan<byte> state)
+    internal void Snapshot(long sequence, in ReadOnlySequence<byte> state)
     {
         if (sequence > AckedSequence)
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Engine.Core;
 using Engine.Storage;
@@ -187,7 +188,7 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
         }
 
         public ValueTask SaveSnapshotAsync(
-            long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+            long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
         {
             ThrowIfFenced(epoch);
             uint checksum = ChecksumOf(storage._frames[(int)(sequence - storage._first)]);
@@ -203,7 +204,7 @@ internal sealed class PlainStorage(World world, StorageFaults faults, Sometimes 
         public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
             new(storage._snapshots.LastOrDefault(snapshot =>
                 snapshot.Sequence <= storage.Last) is { State: not null } newest
-                ? new JournalSnapshot(newest.Sequence, newest.Checksum, newest.State)
+                ? new JournalSnapshot(newest.Sequence, newest.Checksum, new ReadOnlySequence<byte>(newest.State))
                 : null);
 
         public ValueTask TruncateAsync(long epoch, long belowSequence, CancellationToken cancellationToken = default)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Engine.Runtime;
 using Engine.Simulation.Audit;
@@ -79,12 +80,12 @@ internal sealed class PortJournal(
     }
 
     public async ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
     {
         await MayCrashAsync().ConfigureAwait(false);
         if (!life.Witness.IsSuperseded)
         {
-            inquest.Snapshot(sequence, state.Span);
+            inquest.Snapshot(sequence, state);
         }
 
         await inner.SaveSnapshotAsync(epoch, sequence, state, cancellationToken).ConfigureAwait(false);

@@ -1,14 +1,18 @@
+using System.Buffers;
 using System.Globalization;
 using Engine.Storage.Faster.Platform;
 
 namespace Engine.Storage.Faster.Snapshots;
 
 /// <summary>The snapshots of one journal, a file each; the newest two are kept.</summary>
-internal sealed class SnapshotStore(FileSystemCalls files, string directory, Guid journalId)
+internal sealed class SnapshotStore(
+    FileSystemCalls files, string directory, Guid journalId, SnapshotSizes? sizes = null)
 {
     private const int KeptCount = 2;
     private const string Prefix = "snapshot-";
     private const string Suffix = ".snap";
+
+    private readonly SnapshotSizes _sizes = sizes ?? SnapshotSizes.Usual;
 
     /// <summary>The sequences for which there is a file, the newest first.</summary>
     internal static IReadOnlyList<long> List(FileSystemCalls files, string directory) =>
@@ -17,17 +21,20 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
     internal string PathOf(long sequence) =>
         Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{sequence:D19}{Suffix}"));
 
+    /// <summary>Whether a state of so many bytes is written in pieces, which the superblock must tell before.</summary>
+    internal bool NeedsPieces(long stateBytes) => stateBytes > _sizes.MaxWholeBytes;
+
     /// <summary>Writes a snapshot and reads it back; durable, and proven whole, when this returns.</summary>
     /// <exception cref="IOException">It could not be written. What was there before is still there.</exception>
-    internal void Save(long sequence, uint checksum, ReadOnlyMemory<byte> state, Action<JournalPoint>? reached)
+    internal void Save(long sequence, uint checksum, ReadOnlySequence<byte> state, Action<JournalPoint>? reached)
     {
         string path = PathOf(sequence);
         string temporary = path + ".tmp";
         try
         {
-            Write(temporary, sequence, checksum, state.Span);
+            Write(temporary, sequence, checksum, state);
             reached?.Invoke(JournalPoint.SnapshotWritten);
-            if (TryLoad(temporary, sequence, out string? error) is null)
+            if (TryRead(temporary, sequence, keeps: false, out _, out string? error) is null)
             {
                 throw new JournalException($"{temporary} was written and cannot be read back: {error}.");
             }
@@ -45,13 +52,10 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
         reached?.Invoke(JournalPoint.SnapshotRenamed);
     }
 
-    private void Write(string path, long sequence, uint checksum, ReadOnlySpan<byte> state)
+    private void Write(string path, long sequence, uint checksum, in ReadOnlySequence<byte> state)
     {
         using var file = files.Open(path, FileMode.Create);
-        Span<byte> header = stackalloc byte[SnapshotFile.HeaderSize];
-        SnapshotFile.WriteHeader(header, journalId, sequence, checksum, state);
-        files.Write(file, header, 0);
-        files.Write(file, state, SnapshotFile.HeaderSize);
+        new SnapshotFile(files, file, journalId, sequence).Write(checksum, state, _sizes);
         files.SyncData(file);
     }
 
@@ -87,23 +91,22 @@ internal sealed class SnapshotStore(FileSystemCalls files, string directory, Gui
 
     /// <summary>Reads and checks one snapshot; null when it is not whole, with the reason.</summary>
     internal JournalSnapshot? TryLoad(long sequence, out string? error) =>
-        TryLoad(PathOf(sequence), sequence, out error);
+        TryRead(PathOf(sequence), sequence, keeps: true, out _, out error);
 
-    private JournalSnapshot? TryLoad(string path, long sequence, out string? error)
+    /// <summary>Checks one snapshot in little memory: the checksum of the frame it was taken after, and the size of its
+    /// state in bytes; null when it is not whole, with the reason.</summary>
+    internal (uint Checksum, long Bytes)? TryCheck(long sequence, out string? error) =>
+        TryRead(PathOf(sequence), sequence, keeps: false, out long bytes, out error) is { } found
+            ? (found.Checksum, bytes)
+            : null;
+
+    private JournalSnapshot? TryRead(string path, long sequence, bool keeps, out long bytes, out string? error)
     {
+        bytes = 0;
         try
         {
             using var file = files.OpenRead(path);
-            long length = files.Length(file);
-            if (length > Array.MaxLength)
-            {
-                error = $"its {length} bytes are more than a snapshot has";
-                return null;
-            }
-
-            byte[] bytes = new byte[length];
-            int count = files.Read(file, bytes, 0);
-            return SnapshotFile.TryRead(bytes.AsMemory(0, count), journalId, sequence, out error);
+            return new SnapshotFile(files, file, journalId, sequence).TryRead(keeps, out bytes, out error);
         }
         catch (JournalDamagedException damage)
         {

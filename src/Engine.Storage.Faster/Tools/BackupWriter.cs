@@ -79,8 +79,12 @@ internal sealed class BackupWriter(FileSystemCalls files, string directory, stri
             DurableSequence = end.Sequence,
             EndSegment = JournalFiles.EndSegment(source, framesEnd),
         };
-        var (snapshots, snapshotBytes) = CopySnapshots(superblock, end.Sequence, cancellationToken);
-        copied = copied with { SnapshotSequence = snapshots is [.., var newest] ? newest : 0 };
+        var (snapshots, snapshotBytes, hasPieces) = CopySnapshots(superblock, end.Sequence, cancellationToken);
+        copied = copied with
+        {
+            SnapshotSequence = snapshots is [.., var newest] ? newest : 0,
+            HasPieces = copied.HasPieces || hasPieces,
+        };
         CopyLog(source, superblock.Begin.Address, framesEnd, cancellationToken);
         using (var file = new SuperblockFile(files, _partial))
         {
@@ -118,13 +122,14 @@ internal sealed class BackupWriter(FileSystemCalls files, string directory, stri
             ?? throw new JournalDamagedException($"{directory}: frame {sequence} was there and is not any more.");
     }
 
-    private (List<long> Snapshots, long Bytes) CopySnapshots(
+    private (List<long> Snapshots, long Bytes, bool HasPieces) CopySnapshots(
         Superblock superblock, long lastSequence, CancellationToken cancellationToken)
     {
         var from = new SnapshotStore(files, directory, superblock.JournalId);
         var to = new SnapshotStore(files, _partial, superblock.JournalId);
         var copied = new List<long>();
         long bytes = 0;
+        bool hasPieces = false;
         foreach (long sequence in SnapshotStore.List(files, directory).Reverse())
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -134,6 +139,7 @@ internal sealed class BackupWriter(FileSystemCalls files, string directory, stri
                 to.Save(sequence, snapshot.Checksum, snapshot.State, null);
                 copied.Add(sequence);
                 bytes += snapshot.State.Length;
+                hasPieces |= to.NeedsPieces(snapshot.State.Length);
             }
         }
 
@@ -142,7 +148,7 @@ internal sealed class BackupWriter(FileSystemCalls files, string directory, stri
             throw NoState(superblock, lastSequence);
         }
 
-        return (copied, bytes);
+        return (copied, bytes, hasPieces);
     }
 
     /// <summary>Without a snapshot, frames from the middle of a log lead nowhere.</summary>

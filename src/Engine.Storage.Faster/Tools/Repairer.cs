@@ -136,7 +136,7 @@ internal sealed class Repairer(FileSystemCalls files, string directory)
     {
         var store = new SnapshotStore(files, directory, superblock.JournalId);
         return SnapshotStore.List(files, directory)
-            .Where(sequence => sequence >= superblock.Begin.Sequence && store.TryLoad(sequence, out _) is not null)
+            .Where(sequence => sequence >= superblock.Begin.Sequence && store.TryCheck(sequence, out _) is not null)
             .ToList();
     }
 

@@ -172,18 +172,18 @@ internal sealed class Scrubber : ILogObserver
     private void ScrubSnapshot(SnapshotStore store, long sequence)
     {
         string path = store.PathOf(sequence);
-        JournalSnapshot? snapshot;
+        (uint Checksum, long Bytes)? snapshot;
         string? error;
         try
         {
-            snapshot = store.TryLoad(sequence, out error);
+            snapshot = store.TryCheck(sequence, out error);
         }
         catch (JournalDamagedException damage)
         {
             (snapshot, error) = (null, damage.Message);
         }
 
-        if (snapshot is null)
+        if (snapshot is not { } found)
         {
             if (_files.Exists(path))
             {
@@ -193,11 +193,11 @@ internal sealed class Scrubber : ILogObserver
             return;
         }
 
-        _snapshotBytes += snapshot.State.Length;
-        if (_checksums.TryGetValue(sequence, out uint checksum) && checksum != snapshot.Checksum)
+        _snapshotBytes += found.Bytes;
+        if (_checksums.TryGetValue(sequence, out uint checksum) && checksum != found.Checksum)
         {
             _damage.Add(
-                $"{path}: it was taken after a frame with checksum {snapshot.Checksum:x8}; frame {sequence} of the log " +
+                $"{path}: it was taken after a frame with checksum {found.Checksum:x8}; frame {sequence} of the log " +
                 $"has {checksum:x8}.");
             return;
         }

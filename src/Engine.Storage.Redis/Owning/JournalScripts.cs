@@ -6,7 +6,8 @@ namespace Engine.Storage.Redis.Owning;
 /// its first write, so that it happens whole or not at all.</summary>
 /// <remarks>
 /// <para>Every answer is an array of texts. The first says how it went; what follows depends on it.</para>
-/// <para>The hash <c>meta</c>: <c>version</c> (1) | <c>id</c> of the journal | <c>epoch</c>, <c>nonce</c>, <c>owner</c>
+/// <para>The hash <c>meta</c>: <c>version</c> (1; 2 from the first snapshot of more than 2 GiB on) | <c>id</c> of the
+/// journal | <c>epoch</c>, <c>nonce</c>, <c>owner</c>
 /// (its address), <c>lease</c> (ms) and <c>until</c> (ms, the server's clock): the ownership, its nonce empty when
 /// given back | <c>sequence</c>, <c>checksum</c>: the last frame | <c>first</c>, <c>base</c>: the first frame that is
 /// kept, and the checksum of the one before it | <c>snapshot</c>, <c>previous</c>, <c>draft</c>: see <see
@@ -176,7 +177,8 @@ internal static class JournalScripts
         """);
 
     /// <summary>ARGV: epoch, nonce, the draft's token, its descriptor, the sequence it stands for, the one that is kept
-    /// beside it. The draft becomes the newest snapshot, and the one that is kept the previous.</summary>
+    /// beside it, the version that the journal has from now on ('' for none other). The draft becomes the newest
+    /// snapshot, and the one that is kept the previous.</summary>
     internal static RedisScript CommitSnapshot { get; } = new("commit-snapshot", Fence + """
         local meta = redis.call('HMGET', KEYS[1], 'draft', 'snapshot', 'sequence')
         if meta[2] == ARGV[4] then
@@ -186,6 +188,9 @@ internal static class JournalScripts
             return {'CHANGED'}
         end
         redis.call('HSET', KEYS[1], 'previous', ARGV[6], 'snapshot', ARGV[4], 'draft', '')
+        if ARGV[7] ~= '' then
+            redis.call('HSET', KEYS[1], 'version', ARGV[7])
+        end
         return {'OK'}
         """);
 }

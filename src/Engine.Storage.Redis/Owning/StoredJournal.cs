@@ -8,7 +8,11 @@ namespace Engine.Storage.Redis.Owning;
 internal sealed record StoredJournal
 {
     private const int FixedFields = 8;
-    private const string SupportedVersion = "1";
+    private const string Version = "1";
+
+    /// <summary>The version of a journal that has, or had, a snapshot of more bytes than an array can have: builds that
+    /// know version 1 only do not read those.</summary>
+    internal const string LargeSnapshotsVersion = "2";
 
     internal required string Id { get; init; }
 
@@ -63,9 +67,11 @@ internal sealed record StoredJournal
         }
 
         string[] meta = text[FixedFields..];
-        if (meta[0] != SupportedVersion)
+        if (meta[0] is not (Version or LargeSnapshotsVersion))
         {
-            throw Damage(keys, $"its version is '{meta[0]}', and this build knows version {SupportedVersion}");
+            throw Damage(
+                keys,
+                $"its version is '{meta[0]}', and this build knows versions {Version} and {LargeSnapshotsVersion}");
         }
 
         long leaseMs = Number(answer[FixedFields + 5], "lease", keys);

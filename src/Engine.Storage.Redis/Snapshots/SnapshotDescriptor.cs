@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -13,12 +14,20 @@ internal sealed record SnapshotDescriptor(
     /// <summary>Bytes of one part. One script writes one, and nothing else is answered meanwhile.</summary>
     internal const int PartBytes = 512 * 1024;
 
+    private const long MaxBytes = (long)int.MaxValue * PartBytes;
+
     internal static SnapshotDescriptor Of(
-        int slot, string journal, long sequence, uint checksum, ReadOnlySpan<byte> state)
+        int slot, string journal, long sequence, uint checksum, in ReadOnlySequence<byte> state)
     {
-        int parts = (int)(((long)state.Length + PartBytes - 1) / PartBytes);
+        int parts = checked((int)((state.Length + PartBytes - 1) / PartBytes));
         var descriptor = new SnapshotDescriptor(slot, sequence, checksum, state.Length, parts, "");
-        return descriptor with { Hash = descriptor.HashOf(journal, state) };
+        using var hash = descriptor.BeginHash(journal);
+        foreach (var piece in state)
+        {
+            hash.AppendData(piece.Span);
+        }
+
+        return descriptor with { Hash = TextOf(hash) };
     }
 
     /// <summary>Null when there is none, or none that this build can read.</summary>
@@ -31,24 +40,28 @@ internal sealed record SnapshotDescriptor(
             & RedisText.TryReadHex(fields.ElementAtOrDefault(2) ?? "", out uint checksum)
             & long.TryParse(fields.ElementAtOrDefault(3), CultureInfo.InvariantCulture, out long length)
             & int.TryParse(fields.ElementAtOrDefault(4), CultureInfo.InvariantCulture, out int parts);
-        return ok && slot < JournalKeys.SnapshotSlots && sequence >= 1 && length is >= 0 and <= int.MaxValue
+        return ok && slot < JournalKeys.SnapshotSlots && sequence >= 1 && length is >= 0 and <= MaxBytes
             && parts == (length + PartBytes - 1) / PartBytes
                 ? new SnapshotDescriptor(slot, sequence, checksum, length, parts, fields[5])
                 : null;
     }
 
-    internal bool Describes(string journal, ReadOnlySpan<byte> state) =>
-        state.Length == Length && HashOf(journal, state) == Hash;
+    /// <summary>How many bytes a part has, by its number from 0.</summary>
+    internal int LengthOf(int part) => (int)Math.Min(PartBytes, Length - ((long)part * PartBytes));
+
+    /// <summary>A hash that goes on over the state, and is then what <see cref="IsHash"/> looks at.</summary>
+    internal IncrementalHash BeginHash(string journal)
+    {
+        var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $"{journal} {Sequence} {Checksum:x8} {Length} ")));
+        return hash;
+    }
+
+    internal bool IsHash(IncrementalHash hash) => TextOf(hash) == Hash;
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture, $"{Slot} {Sequence} {Checksum:x8} {Length} {Parts} {Hash}");
 
-    private string HashOf(string journal, ReadOnlySpan<byte> state)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(string.Create(
-            CultureInfo.InvariantCulture, $"{journal} {Sequence} {Checksum:x8} {Length} ")));
-        hash.AppendData(state);
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
+    private static string TextOf(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetHashAndReset());
 }

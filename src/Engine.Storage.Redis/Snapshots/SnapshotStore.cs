@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Storage.Redis.Connections;
 using Engine.Storage.Redis.Owning;
 using Microsoft.Extensions.Logging;
@@ -7,7 +8,8 @@ namespace Engine.Storage.Redis.Snapshots;
 /// <summary>Keeps the two newest snapshots, each in parts under a key of its own.</summary>
 /// <remarks>A snapshot is written to the place that neither of them has, read back and compared, and only then does one
 /// script make it the newest. A crash in between leaves a place with parts that nothing points to.</remarks>
-internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<Guid> newGuid, ILogger logger)
+internal sealed class SnapshotStore(
+    SideConnection side, JournalKeys keys, RedisJournalOptions options, ILogger logger)
 {
     private readonly HashSet<string> _bad = [];
     private string _verified = "";
@@ -19,11 +21,11 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
         StoredJournal stored,
         long sequence,
         uint checksum,
-        ReadOnlyMemory<byte> state,
+        ReadOnlySequence<byte> state,
         CancellationToken cancellationToken)
     {
         int slot = FreeSlot(stored);
-        var descriptor = SnapshotDescriptor.Of(slot, record.Id, sequence, checksum, state.Span);
+        var descriptor = SnapshotDescriptor.Of(slot, record.Id, sequence, checksum, state);
         if (SnapshotDescriptor.Read(stored.Snapshot) is { } newest && newest.Sequence > sequence)
         {
             await VerifyNewestAsync(stored, cancellationToken).ConfigureAwait(false);
@@ -32,20 +34,20 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
 
         // One that was found bad must not push a whole one out.
         string kept = _bad.Contains(stored.Snapshot) ? stored.PreviousSnapshot : stored.Snapshot;
-        byte[][] head = [.. record.Arguments, RedisText.Of(newGuid().ToString("N"))];
+        byte[][] head = [.. record.Arguments, RedisText.Of(options.NewGuid().ToString("N"))];
         await RunAsync(JournalScripts.BeginSnapshot, slot, [.. head, RedisText.Of(slot)], record, cancellationToken)
             .ConfigureAwait(false);
+        var rest = state;
         for (int part = 0; part < descriptor.Parts; part++)
         {
-            var bytes = state[(part * SnapshotDescriptor.PartBytes)..];
-            bytes = bytes[..Math.Min(bytes.Length, SnapshotDescriptor.PartBytes)];
+            byte[] bytes = rest.Slice(0, descriptor.LengthOf(part)).ToArray();
+            rest = rest.Slice(bytes.Length);
             await RunAsync(
-                JournalScripts.PutSnapshotPart, slot, [.. head, RedisText.Of(part), bytes.ToArray()], record,
+                JournalScripts.PutSnapshotPart, slot, [.. head, RedisText.Of(part), bytes], record,
                 cancellationToken).ConfigureAwait(false);
         }
 
-        byte[] readBack = await ReadPartsAsync(descriptor, cancellationToken).ConfigureAwait(false);
-        if (!descriptor.Describes(record.Id, readBack))
+        if (!await IsWholeAsync(descriptor, record.Id, null, cancellationToken).ConfigureAwait(false))
         {
             throw new JournalException(
                 $"The snapshot of frame {sequence} was written to {keys.Snapshot(slot)} and came back different; the " +
@@ -53,9 +55,12 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
         }
 
         string text = descriptor.ToString();
+
+        // A build that cannot read it must not take it for a damaged one.
+        string version = state.Length > options.MaxPlainSnapshotBytes ? StoredJournal.LargeSnapshotsVersion : "";
         await RunAsync(
             JournalScripts.CommitSnapshot, slot,
-            [.. head, RedisText.Of(text), RedisText.Of(sequence), RedisText.Of(kept)], record,
+            [.. head, RedisText.Of(text), RedisText.Of(sequence), RedisText.Of(kept), RedisText.Of(version)], record,
             cancellationToken).ConfigureAwait(false);
         _verified = text;
     }
@@ -81,10 +86,10 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
                 continue;
             }
 
-            byte[] state = await ReadPartsAsync(descriptor, cancellationToken).ConfigureAwait(false);
-            if (descriptor.Describes(stored.Id, state))
+            var state = new List<ReadOnlyMemory<byte>>();
+            if (await IsWholeAsync(descriptor, stored.Id, state, cancellationToken).ConfigureAwait(false))
             {
-                return new JournalSnapshot(descriptor.Sequence, descriptor.Checksum, state);
+                return new JournalSnapshot(descriptor.Sequence, descriptor.Checksum, BytePieces.Join(state));
             }
 
             problem = $"{keys.Snapshot(descriptor.Slot)} does not hold the snapshot of frame {descriptor.Sequence}";
@@ -109,8 +114,7 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
         }
 
         if (SnapshotDescriptor.Read(stored.Snapshot) is not { } descriptor
-            || !descriptor.Describes(
-                stored.Id, await ReadPartsAsync(descriptor, cancellationToken).ConfigureAwait(false)))
+            || !await IsWholeAsync(descriptor, stored.Id, null, cancellationToken).ConfigureAwait(false))
         {
             throw StoredJournal.Damage(keys, $"the newest snapshot ('{stored.Snapshot}') cannot be read");
         }
@@ -123,20 +127,30 @@ internal sealed class SnapshotStore(SideConnection side, JournalKeys keys, Func<
         slot => !stored.Snapshot.StartsWith($"{slot} ", StringComparison.Ordinal)
             && !stored.PreviousSnapshot.StartsWith($"{slot} ", StringComparison.Ordinal));
 
-    /// <summary>What is there, whole or not.</summary>
-    private async Task<byte[]> ReadPartsAsync(SnapshotDescriptor descriptor, CancellationToken cancellationToken)
+    /// <summary>Reads all parts, and puts them into <paramref name="state"/> if somebody wants them.</summary>
+    private async Task<bool> IsWholeAsync(
+        SnapshotDescriptor descriptor,
+        string journal,
+        List<ReadOnlyMemory<byte>>? state,
+        CancellationToken cancellationToken)
     {
-        using var state = new MemoryStream((int)descriptor.Length);
+        using var hash = descriptor.BeginHash(journal);
         for (int part = 0; part < descriptor.Parts; part++)
         {
             string field = RedisText.Read(RedisText.Of(part));
             var answer = await side.UseAsync(
                 connection => connection.ExecuteAsync("HGET", keys.Snapshot(descriptor.Slot), field),
                 cancellationToken).ConfigureAwait(false);
-            state.Write(answer.FirstOrDefault() ?? []);
+            if (answer.FirstOrDefault() is not { } bytes || bytes.Length != descriptor.LengthOf(part))
+            {
+                return false;
+            }
+
+            hash.AppendData(bytes);
+            state?.Add(bytes);
         }
 
-        return state.ToArray();
+        return descriptor.IsHash(hash);
     }
 
     private async Task RunAsync(

@@ -25,8 +25,8 @@ internal readonly record struct SnapshotReport(long Sequence, long Bytes, long E
 /// <para>A snapshot is due when the journal has grown, since the last one, by
 /// <see cref="JobEngineOptions.SnapshotJournalBytes"/> and by four times as much as the last one was large: taking them
 /// thus never costs much beside the journal itself, and two snapshots and two such stretches of log bound what is on
-/// disk. While it works it holds the jobs once more in memory, mostly where the collector does not look, then their bytes,
-/// twice.</para>
+/// disk. While it works it holds the jobs once more in memory, mostly where the collector does not look, then their
+/// bytes.</para>
 /// <para>No thread and no timer: a thread (<see cref="SnapshotThread"/>) or a simulator calls it, one call at a
 /// time.</para>
 /// </remarks>
@@ -125,7 +125,7 @@ internal sealed class Snapshotter(
 
         using var image = await images(cancellationToken).ConfigureAwait(true);
         cancellationToken.ThrowIfCancellationRequested();
-        var state = SnapshotCodec.Write(image, _lastBytes + (_lastBytes / 4));
+        var state = SnapshotCodec.Write(image);
         image.Dispose();
         SnapshotCodec.Check(settings, state);
         await journal.SaveSnapshotAsync(epoch, image.Sequence, state, cancellationToken).ConfigureAwait(true);
@@ -143,6 +143,6 @@ internal sealed class Snapshotter(
     private async ValueTask<SnapshotHeader> ReadNewestAsync(CancellationToken cancellationToken)
     {
         var newest = await journal.LoadSnapshotAsync(cancellationToken).ConfigureAwait(true);
-        return newest is null ? default : SnapshotCodec.ReadHeader(newest.State.Span);
+        return newest is null ? default : SnapshotCodec.ReadHeader(newest.State);
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -116,13 +117,11 @@ internal struct ByteWriter(int capacity)
 
     private void Grow(int more)
     {
-        // A state may come close to what one array can hold.
         long needed = (long)Length + more;
         if (needed > Array.MaxLength)
         {
             throw new JournalException(
-                $"{needed} bytes are more than one array holds: the state is too large for a snapshot. Keep fewer jobs, " +
-                "or smaller payloads.");
+                $"{needed} bytes are more than one array holds: keep smaller payloads.");
         }
 
         Array.Resize(ref _bytes, (int)Math.Min(Array.MaxLength, Math.Max(needed, _bytes.Length * 2L)));
@@ -132,12 +131,19 @@ internal struct ByteWriter(int capacity)
 /// <summary>Reads what <see cref="ByteWriter"/> wrote; anything else is damage.</summary>
 internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 {
-    private readonly ReadOnlySpan<byte> _bytes = bytes;
+    private ReadOnlySpan<byte> _bytes = bytes;
     private int _at;
 
-    internal readonly int Remaining => _bytes.Length - _at;
+    // The pieces after this one. Of most sources there are none.
+    private ReadOnlySequence<byte> _pieces;
 
-    /// <summary>What has not been read.</summary>
+    /// <summary>Reads pieces as if they were one.</summary>
+    internal ByteReader(in ReadOnlySequence<byte> pieces)
+        : this(pieces.FirstSpan) => _pieces = pieces.Slice(pieces.FirstSpan.Length);
+
+    internal readonly long Remaining => _bytes.Length - _at + _pieces.Length;
+
+    /// <summary>What has not been read, of a source that is in one piece.</summary>
     internal readonly ReadOnlySpan<byte> Rest => _bytes[_at..];
 
     internal byte Byte() => Take(1)[0];
@@ -201,14 +207,51 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 
     private ReadOnlySpan<byte> Take(int size)
     {
-        if (size > Remaining)
+        if (size > _bytes.Length - _at)
         {
-            throw Damage($"{size} bytes where {Remaining} are left");
+            return TakeFromNext(size);
         }
 
         var taken = _bytes.Slice(_at, size);
         _at += size;
         return taken;
+    }
+
+    private ReadOnlySpan<byte> TakeFromNext(int size)
+    {
+        if (size > Remaining)
+        {
+            throw Damage($"{size} bytes where {Remaining} are left");
+        }
+
+        if (_at == _bytes.Length && size <= _pieces.FirstSpan.Length)
+        {
+            MoveOn();
+            return Take(size);
+        }
+
+        // It lies across pieces: the only bytes that are copied together.
+        byte[] taken = new byte[size];
+        for (int count = 0; count < size;)
+        {
+            if (_at == _bytes.Length)
+            {
+                MoveOn();
+            }
+
+            var part = Take(Math.Min(size - count, _bytes.Length - _at));
+            part.CopyTo(taken.AsSpan(count));
+            count += part.Length;
+        }
+
+        return taken;
+    }
+
+    private void MoveOn()
+    {
+        _bytes = _pieces.FirstSpan;
+        _at = 0;
+        _pieces = _pieces.Slice(_bytes.Length);
     }
 
     private static JournalDamagedException Damage(string what) =>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics;
 using System.Runtime.InteropServices;
 
@@ -13,6 +14,22 @@ public static class Crc32C
     /// <summary>The checksum of <paramref name="first"/> and <paramref name="second"/> as if they were one.</summary>
     public static uint Of(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second) =>
         ~Continue(Continue(~0u, first), second);
+
+    /// <summary>The checksum of <paramref name="first"/> and <paramref name="second"/> as if they were one.</summary>
+    public static uint Of(ReadOnlySpan<byte> first, in ReadOnlySequence<byte> second)
+    {
+        uint crc = Continue(~0u, first);
+        foreach (var piece in second)
+        {
+            crc = Continue(crc, piece.Span);
+        }
+
+        return ~crc;
+    }
+
+    /// <summary>The checksum of what <paramref name="checksum"/> is one of, and of <paramref name="bytes"/> behind
+    /// it.</summary>
+    public static uint Append(uint checksum, ReadOnlySpan<byte> bytes) => ~Continue(~checksum, bytes);
 
     private static uint Continue(uint crc, ReadOnlySpan<byte> bytes)
     {

@@ -308,7 +308,7 @@ internal static class EventCodec
         int resources = source.Count();
         if (resources > 0)
         {
-            e.Resources = new string[Math.Min(resources, source.Remaining)];
+            e.Resources = new string[Math.Min(resources, source.Rest.Length)];
             for (int i = 0; i < e.Resources.Length; i++)
             {
                 e.Resources[i] = source.Text() ?? "";
@@ -330,7 +330,7 @@ internal static class EventCodec
             source.Span();
         }
 
-        return all[..^source.Remaining];
+        return all[..^source.Rest.Length];
     }
 
     internal static SubmitKey ReadAnswer(ref ByteReader source)

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Engine.Storage;
 
 /// <summary>Where the engine's events are kept: an ordered log of frames with one owner at a time, and its
@@ -40,9 +42,14 @@ public interface IJournal : IAsyncDisposable
 
     /// <summary>Stores the state as it was after frame <paramref name="sequence"/>, readable again before this
     /// returns.</summary>
+    /// <param name="epoch">The epoch that <see cref="AcquireAsync"/> gave.</param>
+    /// <param name="sequence">The last frame that the state includes.</param>
+    /// <param name="state">The encoded state, in pieces of any sizes (see <see cref="BytePieces"/>): a state of more
+    /// than 2 GiB is in several. The memory stays untouched until the call completes.</param>
+    /// <param name="cancellationToken">Gives up; the snapshots that were there before stand.</param>
     /// <exception cref="JournalFencedException">Another owner has taken over.</exception>
     ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default);
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default);
 
     /// <summary>The newest snapshot that can be read whole and that the log reaches down to; null when the log itself
     /// is whole from its first frame on and no snapshot is, or none was ever saved.</summary>

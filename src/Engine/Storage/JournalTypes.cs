@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Engine.Storage;
 
 /// <summary>What an acknowledged append survives, from weakest to strongest.</summary>
@@ -62,8 +64,8 @@ public readonly record struct JournalFrame(
 /// <summary>The state after a frame.</summary>
 /// <param name="Sequence">The last frame that the state includes.</param>
 /// <param name="Checksum">That frame's checksum: what frame <paramref name="Sequence"/> + 1 must chain to.</param>
-/// <param name="State">The encoded state.</param>
-public sealed record JournalSnapshot(long Sequence, uint Checksum, ReadOnlyMemory<byte> State);
+/// <param name="State">The encoded state, in pieces: it may be larger than one array can be.</param>
+public sealed record JournalSnapshot(long Sequence, uint Checksum, ReadOnlySequence<byte> State);
 
 /// <summary>The journal could not do what was asked; the message says what was found and what to do.</summary>
 public class JournalException : IOException

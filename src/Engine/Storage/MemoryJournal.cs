@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace Engine.Storage;
@@ -87,7 +88,7 @@ public sealed class MemoryJournal(bool keepFrames = true) : IJournal
 
     /// <inheritdoc/>
     public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
     {
         lock (_gate)
         {
@@ -104,7 +105,7 @@ public sealed class MemoryJournal(bool keepFrames = true) : IJournal
             FrameCodec.TryRead(_frames[(int)(sequence - _firstSequence)], out var frame, out _, out _);
             if (sequence >= (_snapshot?.Sequence ?? 0))
             {
-                _snapshot = new JournalSnapshot(sequence, frame.Checksum, state.ToArray());
+                _snapshot = new JournalSnapshot(sequence, frame.Checksum, BytePieces.Copy(state));
             }
 
             return ValueTask.CompletedTask;

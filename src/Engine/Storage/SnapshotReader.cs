@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Core;
 using Engine.Core.Rules;
 using Engine.Core.Scheduling;
@@ -20,7 +21,7 @@ internal class SnapshotReader(EngineCore core)
     private bool[] _isEnded = [];
     private int _endedCount;
 
-    internal void Read(ReadOnlySpan<byte> body)
+    internal void Read(in ReadOnlySequence<byte> body)
     {
         var source = new ByteReader(body);
         _state.Ordering = (Ordering)source.Byte();

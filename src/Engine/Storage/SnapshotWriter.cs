@@ -46,6 +46,8 @@ internal enum SnapshotParts : uint
 internal sealed class SnapshotWriter
 {
     private readonly StateImage _image;
+    private readonly int _pieceBytes;
+    private readonly List<byte[]> _pieces = [];
 
     // In the order in which they were submitted: when, and where the image has each.
     private readonly long[] _sequences;
@@ -57,9 +59,9 @@ internal sealed class SnapshotWriter
     private readonly Places<Project> _projects = new();
     private readonly Places<Lane> _lanes = new();
 
-    private SnapshotWriter(StateImage image)
+    private SnapshotWriter(StateImage image, int pieceBytes)
     {
-        _image = image;
+        (_image, _pieceBytes) = (image, pieceBytes);
         _jobs = [.. Enumerable.Range(0, image.Jobs.Count)];
         _sequences = [.. _jobs.Select(image.Jobs.SequenceAt)];
         Array.Sort(_sequences, _jobs);
@@ -85,7 +87,19 @@ internal sealed class SnapshotWriter
         }
     }
 
-    internal static void Write(StateImage image, ref ByteWriter target) => new SnapshotWriter(image).Write(ref target);
+    /// <summary>The body, in pieces.</summary>
+    /// <param name="image">Only read.</param>
+    /// <param name="reserved">Bytes that are left free at the beginning of the first piece.</param>
+    /// <param name="pieceBytes">A piece ends with the first thing that makes it at least as long.</param>
+    internal static List<byte[]> Write(StateImage image, int reserved, int pieceBytes)
+    {
+        var writer = new SnapshotWriter(image, pieceBytes);
+        var target = new ByteWriter(4096);
+        target.Reset(reserved);
+        writer.Write(ref target);
+        writer._pieces.Add(target.Written.ToArray());
+        return writer._pieces;
+    }
 
     private void Note(Lane lane)
     {
@@ -176,6 +190,8 @@ internal sealed class SnapshotWriter
                 target.Unsigned((ulong)charged);
                 target.Unsigned((ulong)deferred);
             }
+
+            CutIfLong(ref target);
         }
     }
 
@@ -190,6 +206,8 @@ internal sealed class SnapshotWriter
             {
                 target.Text(project.Owner.Id);
             }
+
+            CutIfLong(ref target);
         }
     }
 
@@ -203,6 +221,7 @@ internal sealed class SnapshotWriter
             target.Unsigned((ulong)_types.Of(lane.Type));
             target.Unsigned((ulong)_tiers.Of(lane.Tier));
             target.Unsigned(lane.ResourceNames is null ? 0 : (ulong)_sets.Of(lane.ResourceNames) + 1);
+            CutIfLong(ref target);
         }
     }
 
@@ -215,6 +234,7 @@ internal sealed class SnapshotWriter
             var job = _image.Jobs.At(place);
             SnapshotJobCodec.Write(job, _lanes.Of(job.Lane), previous, ref target);
             previous = job;
+            CutIfLong(ref target);
         }
     }
 
@@ -228,6 +248,7 @@ internal sealed class SnapshotWriter
             Invariant.Holds(_jobs[place] == ended);
             target.Signed(place - previous);
             previous = place;
+            CutIfLong(ref target);
         }
     }
 
@@ -247,6 +268,7 @@ internal sealed class SnapshotWriter
             target.Byte((byte)answer.Outcome);
             target.Signed(answer.ScheduledFor.Ms);
             EventCodec.WriteAnswer(answer.Content, ref target);
+            CutIfLong(ref target);
         }
     }
 
@@ -257,6 +279,16 @@ internal sealed class SnapshotWriter
         {
             WriteUserIfKnown(user, ref target);
             target.Signed(day);
+            CutIfLong(ref target);
+        }
+    }
+
+    private void CutIfLong(ref ByteWriter target)
+    {
+        if (target.Length >= _pieceBytes)
+        {
+            _pieces.Add(target.Written.ToArray());
+            target.Reset(0);
         }
     }
 

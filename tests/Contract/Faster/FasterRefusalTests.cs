@@ -67,7 +67,7 @@ public sealed class FasterRefusalTests : IAsyncLifetime, IDisposable
         for (int copy = 0; copy < (file == "superblock" ? 2 : 1); copy++)
         {
             var block = bytes.AsSpan(copy * Block, Block);
-            block[4] = 2;
+            block[4] = 3;
             BinaryPrimitives.WriteUInt32LittleEndian(block[^4..], Crc32C.Of(block[..^4]));
         }
 
@@ -75,7 +75,7 @@ public sealed class FasterRefusalTests : IAsyncLifetime, IDisposable
         await using var journal = FasterImage.Open(Image);
 
         var refusal = await Assert.ThrowsAsync<JournalDamagedException>(() => journal.AcquireAsync().AsTask());
-        Assert.Contains("version 2", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("version 3", refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]

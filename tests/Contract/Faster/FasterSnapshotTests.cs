@@ -221,7 +221,7 @@ public sealed class FasterSnapshotTests : IDisposable
     }
 
     private static (long, string) Show(JournalSnapshot? snapshot) =>
-        (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State.Span));
+        (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State));
 
     private string[] SnapshotPaths() => [.. Directory.GetFiles(Journal, "*.snap").Order(StringComparer.Ordinal)];
 

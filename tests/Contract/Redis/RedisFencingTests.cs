@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Engine.Storage;
 using Engine.Storage.Redis;

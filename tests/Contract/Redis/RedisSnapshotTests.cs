@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Engine.Storage;
 using Engine.Storage.Redis;
@@ -80,7 +81,56 @@ public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<Redis
         Assert.Equal((4, "state 4"), Show(await journal.LoadSnapshotAsync()));
     }
 
-    private RedisJournal Open() => redis.Server.OpenJournal(options => options.Namespace = _name);
+    /// <summary>With a small number in place of two thousand million bytes.</summary>
+    [RedisFact]
+    public async Task F29_A_large_snapshot_makes_the_journal_one_of_version_2_and_comes_back()
+    {
+        byte[] large = new byte[1_200_000];
+        new Random(4).NextBytes(large);
+        await using (var journal = Open(options => options.MaxPlainSnapshotBytes = 1_000_000))
+        {
+            var ownership = await WriteAsync(journal, 1);
+            Assert.Equal("1", await VersionAsync());
+            await journal.SaveSnapshotAsync(ownership.Epoch, 2, large.InPieces(77_777));
+            Assert.Equal("2", await VersionAsync());
+        }
+
+        await using (var journal = Open())
+        {
+            var ownership = await journal.AcquireAsync();
+            var found = await journal.LoadSnapshotAsync();
+            Assert.Equal(2, found!.Sequence);
+            Assert.Equal(large, found.State.ToArray());
+
+            // A part in the middle that is another, shorter or gone: the one before is used.
+            string key = $"{{{_name}}}:snapshot:{(await NewestAsync())[0]}";
+            foreach (string spoil in new[] { new string('?', 512 * 1024), "?", "" })
+            {
+                await redis.Server.CommandAsync("HSET", key, "1", spoil);
+                Assert.Equal((1, "state 1"), Show(await journal.LoadSnapshotAsync()));
+            }
+
+            await redis.Server.CommandAsync("HDEL", key, "1");
+            Assert.Equal((1, "state 1"), Show(await journal.LoadSnapshotAsync()));
+            await Assert.ThrowsAsync<JournalDamagedException>(() => journal.TruncateAsync(ownership.Epoch, 3).AsTask());
+
+            // It stays: an older build never comes upon what is left of one.
+            await SaveAsync(journal, ownership.Epoch, 4);
+            Assert.Equal("2", await VersionAsync());
+        }
+
+        await redis.Server.CommandAsync("HSET", $"{{{_name}}}:meta", "version", "3");
+        await using var later = Open();
+        var refusal = await Assert.ThrowsAsync<JournalDamagedException>(() => later.AcquireAsync().AsTask());
+        Assert.Contains(
+            "its version is '3', and this build knows versions 1 and 2", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private RedisJournal Open(Action<RedisJournalOptions>? configure = null) => redis.Server.OpenJournal(options =>
+    {
+        options.Namespace = _name;
+        configure?.Invoke(options);
+    });
 
     private static async Task<JournalOwnership> WriteAsync(RedisJournal journal, params int[] snapshots)
     {
@@ -106,10 +156,16 @@ public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<Redis
 
     private async Task SpoilNewestAsync()
     {
-        string newest = (await redis.Server.QueryAsync("HGET", $"{{{_name}}}:meta", "snapshot"))!;
+        string newest = await NewestAsync();
         await redis.Server.CommandAsync("HSET", $"{{{_name}}}:snapshot:{newest[0]}", "0", "?");
     }
 
+    private async Task<string> NewestAsync() =>
+        (await redis.Server.QueryAsync("HGET", $"{{{_name}}}:meta", "snapshot"))!;
+
+    private async Task<string?> VersionAsync() =>
+        await redis.Server.QueryAsync("HGET", $"{{{_name}}}:meta", "version");
+
     private static (long, string) Show(JournalSnapshot? snapshot) =>
-        (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State.Span));
+        (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State));
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -18,7 +19,7 @@ internal sealed class Replay : IEventSink
         EngineSettings.From(Workload.Options()), new MovingAverageEstimator(), this);
 
     /// <summary>Begins with a snapshot.</summary>
-    internal Replay(ReadOnlyMemory<byte> snapshot)
+    internal Replay(ReadOnlySequence<byte> snapshot)
         : this() => SnapshotCodec.Restore(_core, snapshot);
 
     /// <summary>The engine's own digest of the state.</summary>

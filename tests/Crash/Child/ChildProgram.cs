@@ -3,6 +3,7 @@ using Engine.RunLogs;
 using Engine.Runtime;
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Storage.Faster.Snapshots;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Engine.Tests.Crash.Child;
@@ -158,6 +159,9 @@ internal static class ChildProgram
             Directory = options.JournalDirectory,
             SegmentSizeBytes = SegmentSizeBytes,
             Durability = options.Durability,
+
+            // The larger ones of its snapshots are in pieces, as those of more than 2 GiB are.
+            Snapshots = new SnapshotSizes(MaxWholeBytes: 20_000, PieceBytes: 5_000),
             Reached = point => pauses.Reached(point.ToString()),
         };
         if (options.Bug != Bug.None)

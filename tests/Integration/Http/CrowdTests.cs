@@ -156,7 +156,7 @@ public class CrowdTests
     {
         var reader = new ByteReader(payload[offset..]);
         EventCodec.Read(ref reader, out var e);
-        offset = payload.Length - reader.Remaining;
+        offset = payload.Length - reader.Rest.Length;
         return e;
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Storage;
 
 namespace Engine.Tests.Runtime;
@@ -52,7 +53,7 @@ internal sealed class StepwiseJournal() : ForwardingJournal(new MemoryJournal())
     }
 
     public override async ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
     {
         Pass(SnapshotStep.Save);
         await base.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);

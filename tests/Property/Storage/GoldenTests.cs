@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Core;
 using Engine.Estimation;
 using Engine.Runtime;
@@ -37,7 +38,8 @@ public sealed class GoldenTests
     {
         var core = NewCore();
 
-        var header = SnapshotCodec.Restore(core, File.ReadAllBytes(Golden.PathOf(Golden.Snapshot)));
+        var header = SnapshotCodec.Restore(
+            core, new ReadOnlySequence<byte>(File.ReadAllBytes(Golden.PathOf(Golden.Snapshot))));
 
         Assert.Equal((1u, Golden.SnapshotSequence), (header.Version, header.Sequence));
         Assert.Equal($"{Golden.SnapshotHash:x16}", $"{core.State.ComputeHash():x16}");

@@ -2,6 +2,7 @@ using System.Numerics;
 using Engine.Simulation;
 using Engine.Simulation.Storage.Disk;
 using Engine.Storage;
+using Engine.Storage.Faster.Snapshots;
 
 namespace Engine.Tests.Storage;
 
@@ -128,10 +129,14 @@ public sealed class CrashEnumerationTests
         Assert.True(recoveries >= 500, $"only {recoveries} crashes in recovery");
     }
 
-    [Fact]
-    public async Task F3_a_crash_at_every_step_of_snapshots_and_truncation_keeps_a_state_and_the_log_behind_it()
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(2_000)]
+    public async Task F3_a_crash_at_every_step_of_snapshots_and_truncation_keeps_a_state_and_the_log_behind_it(
+        int maxWholeBytes)
     {
-        var lab = new CrashLab();
+        // A snapshot of 3,000 bytes is in one, or in three pieces.
+        var lab = new CrashLab { Sizes = new SnapshotSizes(maxWholeBytes, PieceBytes: 1_200) };
         await lab.AcquireAsync();
         for (int round = 1; round <= 4; round++)
         {

@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using Engine.Simulation;
 using Engine.Simulation.Storage.Disk;
 using Engine.Simulation.Storage.Faster;
 using Engine.Storage;
+using Engine.Storage.Faster.Snapshots;
 
 namespace Engine.Tests.Storage;
 
@@ -29,6 +31,9 @@ internal sealed class CrashLab(int sectorBytes = 512)
     /// <param name="Snapshot">The last snapshot that was saved.</param>
     internal sealed record Promise(int Calls, long Acknowledged, long Submitted, long Snapshot);
 
+    /// <summary>How snapshots are laid down.</summary>
+    internal SnapshotSizes Sizes { get; init; } = SnapshotSizes.Usual;
+
     internal IReadOnlyList<DiskCall> Calls => _calls;
 
     internal SimDisk Disk => _disk ??= NewDisk();
@@ -43,7 +48,10 @@ internal sealed class CrashLab(int sectorBytes = 512)
     internal async Task AcquireAsync()
     {
         Disk.Called ??= _calls.Add;
-        _journal = new SimulatedFasterStore(Disk, new RandomStream(1)).Open();
+        _journal = new SimulatedFasterStore(Disk, new RandomStream(1))
+        {
+            Configure = options => options.Snapshots = Sizes,
+        }.Open();
         _owner = await _journal.AcquireAsync();
         _checksum = _owner.LastChecksum;
         Note(Now with { Submitted = _owner.LastSequence });
@@ -144,7 +152,7 @@ internal sealed class CrashLab(int sectorBytes = 512)
             $"{where}: snapshot {snapshot?.Sequence} found, {promise.Snapshot} saved");
         if (snapshot is not null)
         {
-            Assert.True(IsFilled(snapshot.State.Span, -snapshot.Sequence), $"{where}: another state in the snapshot");
+            Assert.True(IsFilled(snapshot.State.ToArray(), -snapshot.Sequence), $"{where}: another state in the snapshot");
         }
 
         long expected = (snapshot?.Sequence ?? 0) + 1;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Engine.Simulation;
@@ -100,7 +101,7 @@ internal sealed class PumpedJournal(IJournal journal, Pump pump) : IJournal
     }
 
     public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default) =>
         new(pump.CallAsync(() => journal.SaveSnapshotAsync(epoch, sequence, state, cancellationToken)));
 
     public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Core;
 using Engine.Estimation;
 using Engine.Runtime;
@@ -41,7 +42,7 @@ public sealed class SnapshotUnderLoadTests
             {
                 saved.Dequeue();
                 Assert.True(
-                    SnapshotCodec.Write(core, frame.Sequence).Span.SequenceEqual(next.State),
+                    SnapshotCodec.Write(core, frame.Sequence).ToArray().SequenceEqual(next.State),
                     $"The snapshot of frame {next.Sequence} is not the state after it.");
             }
         }
@@ -94,7 +95,7 @@ public sealed class SnapshotUnderLoadTests
         internal List<(long Sequence, byte[] State)> Saved { get; } = [];
 
         public override ValueTask SaveSnapshotAsync(
-            long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+            long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
         {
             Saved.Add((sequence, state.ToArray()));
             Interlocked.Increment(ref _count);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Storage;
 
 namespace Engine.Tests;
@@ -20,7 +21,7 @@ internal sealed class FollowedJournal() : ForwardingJournal(new MemoryJournal())
     internal Func<Task> Saving { get; set; } = () => Task.CompletedTask;
 
     public override async ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default)
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default)
     {
         await Saving();
         if (SaveFails)
@@ -45,7 +46,7 @@ internal sealed class FollowedJournal() : ForwardingJournal(new MemoryJournal())
 
         byte[] bytes = snapshot.State.ToArray();
         bytes[^1] ^= 1;
-        return snapshot with { State = bytes };
+        return snapshot with { State = new ReadOnlySequence<byte>(bytes) };
     }
 
     public override async ValueTask TruncateAsync(

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Engine.Storage;
 
@@ -44,7 +45,7 @@ internal sealed class SimulatedJournal(IJournal journal, SimulatedProcess proces
 
     /// <inheritdoc/>
     public ValueTask SaveSnapshotAsync(
-        long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
+        long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default) =>
         new(InTurnAsync(() => Void(journal.SaveSnapshotAsync(epoch, sequence, state, cancellationToken))));
 
     /// <inheritdoc/>

@@ -227,6 +227,11 @@ internal static class ScriptModel
         }
 
         data.Set(meta, "previous", arguments[5], "snapshot", arguments[3], "draft", "");
+        if (arguments[6].Length > 0)
+        {
+            data.Set(meta, "version", arguments[6]);
+        }
+
         return Done;
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Engine.Simulation.Storage.Disk;
 using Engine.Simulation.Storage.Faster;
 using Engine.Storage;
@@ -206,7 +207,7 @@ internal sealed class SimulatedRedisStore : ISimStorage
             journal.ReadAsync(fromSequence, cancellationToken);
 
         public ValueTask SaveSnapshotAsync(
-            long epoch, long sequence, ReadOnlyMemory<byte> state, CancellationToken cancellationToken = default) =>
+            long epoch, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken = default) =>
             journal.SaveSnapshotAsync(epoch, sequence, state, cancellationToken);
 
         public ValueTask<JournalSnapshot?> LoadSnapshotAsync(CancellationToken cancellationToken = default) =>
