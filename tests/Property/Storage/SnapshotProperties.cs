@@ -114,6 +114,24 @@ public sealed class SnapshotProperties(ITestOutputHelper output)
         Assert.Contains("start the build that wrote it", refusal.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void No_piece_of_a_state_is_much_longer_than_asked_for()
+    {
+        const int Asked = 100;
+        var state = Longest().Engine.Replayed().State;
+        byte[] whole = SnapshotCodec.Write(StateImage.Of(state, 1)).ToArray();
+        var lengths = new List<int>();
+        foreach (var piece in SnapshotCodec.Write(StateImage.Of(state, 1), Asked))
+        {
+            lengths.Add(piece.Length);
+        }
+
+        Assert.Equal(whole.Length, lengths.Sum());
+        Assert.True(lengths.Count > whole.Length / (4 * Asked), $"{lengths.Count} pieces of {whole.Length} bytes.");
+        Assert.True(lengths.SkipLast(1).All(length => length >= Asked), string.Join(", ", lengths));
+        Assert.True(whole.Length > 10 * Asked, $"{whole.Length} bytes");
+    }
+
     private static Play Longest() => StoryGen.Mixed.Sample(40, new Rnd(20260101), 50)
         .Select(story => Play.Of(story))
         .MaxBy(play => play.Engine.Core.State.Jobs.Count)!;

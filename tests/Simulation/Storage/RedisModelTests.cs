@@ -134,7 +134,7 @@ public sealed class RedisModelTests
                         : $"{slot} {_random.Next()}";
                     return (JournalScripts.CommitSnapshot, _keys.MetaOnly,
                         [epoch, nonce, draft, descriptor, $"{_random.Between(0, last + 1)}",
-                            _random.Chance(0.8) ? Meta("snapshot") : Meta("previous")]);
+                            _random.Chance(0.8) ? Meta("snapshot") : Meta("previous"), _random.Chance(0.5) ? "2" : ""]);
                 default:
                     return (JournalScripts.Append, _keys.MetaAndLog, Frames(epoch, nonce, last));
             }

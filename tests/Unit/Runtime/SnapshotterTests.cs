@@ -1,6 +1,7 @@
 using Engine.Core.Rules;
 using Engine.Storage;
 using Engine.Storage.Faster;
+using Engine.Storage.Faster.Snapshots;
 
 namespace Engine.Tests.Runtime;
 
@@ -208,6 +209,9 @@ public sealed class SnapshotterTests : IDisposable
         Directory = _directory,
         SegmentSizeBytes = SegmentBytes,
         Durability = Durability.Logged,
+
+        // Every one of them is in pieces, as those of more than 2 GiB are.
+        Snapshots = new SnapshotSizes(MaxWholeBytes: 0, PieceBytes: 1_000),
     });
 
     private static long SizeOf(string path)
