@@ -115,7 +115,7 @@ public sealed class FasterJournal : IJournal
             ArgumentOutOfRangeException.ThrowIfLessThan(sequence, Math.Max(1, begin.Sequence));
             ArgumentOutOfRangeException.ThrowIfGreaterThan(sequence, log.Durable.Sequence);
             await _options.Runtime
-                .RunAsync(() => SaveSnapshot(log, sequence, state), cancellationToken)
+                .RunAsync(() => SaveSnapshot(log, sequence, state, cancellationToken), cancellationToken)
                 .ConfigureAwait(false);
         }
         finally
@@ -206,7 +206,8 @@ public sealed class FasterJournal : IJournal
         return _log;
     }
 
-    private void SaveSnapshot(OwnedLog log, long sequence, ReadOnlySequence<byte> state)
+    private void SaveSnapshot(
+        OwnedLog log, long sequence, ReadOnlySequence<byte> state, CancellationToken cancellationToken)
     {
         // The log must not end before its snapshot, or a loss of power would leave a state that no log leads to.
         log.SyncLogged();
@@ -217,7 +218,7 @@ public sealed class FasterJournal : IJournal
             log.Update(static current => current with { HasPieces = true });
         }
 
-        store.Save(sequence, ChecksumOf(log, sequence), state, _options.Reached);
+        store.Save(sequence, ChecksumOf(log, sequence), state, _options.Reached, cancellationToken);
         _badSnapshots.Remove(sequence);
         _verifiedSnapshot = Math.Max(_verifiedSnapshot, sequence);
         log.Update(current => current with { SnapshotSequence = Math.Max(current.SnapshotSequence, sequence) });

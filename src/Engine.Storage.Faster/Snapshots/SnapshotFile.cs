@@ -47,7 +47,9 @@ internal sealed class SnapshotFile
         (_files, _file, _journalId, _sequence) = (files, file, journalId, sequence);
 
     /// <summary>Writes all of it; nothing is synced.</summary>
-    internal void Write(uint checksum, in ReadOnlySequence<byte> state, SnapshotSizes sizes)
+    /// <exception cref="OperationCanceledException">Between two parts of the state.</exception>
+    internal void Write(
+        uint checksum, in ReadOnlySequence<byte> state, SnapshotSizes sizes, CancellationToken cancellationToken)
     {
         bool isWhole = state.Length <= sizes.MaxWholeBytes;
         Span<byte> header = stackalloc byte[HeaderSize];
@@ -65,7 +67,7 @@ internal sealed class SnapshotFile
         _files.Write(_file, header, 0);
         if (isWhole)
         {
-            Append(state);
+            Append(state, cancellationToken);
             return;
         }
 
@@ -74,7 +76,7 @@ internal sealed class SnapshotFile
         for (long number = 0; !rest.IsEmpty; number++)
         {
             var piece = rest.Slice(0, Math.Min(rest.Length, sizes.PieceBytes));
-            Append(piece);
+            Append(piece, cancellationToken);
             BinaryPrimitives.WriteUInt32LittleEndian(seal, Crc32C.Of(PrefixOf(number), piece));
             Append(seal);
             rest = rest.Slice(piece.Length);
@@ -211,10 +213,11 @@ internal sealed class SnapshotFile
         return prefix;
     }
 
-    private void Append(in ReadOnlySequence<byte> bytes)
+    private void Append(in ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
     {
         foreach (var part in bytes)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             Append(part.Span);
         }
     }

@@ -26,13 +26,19 @@ internal sealed class SnapshotStore(
 
     /// <summary>Writes a snapshot and reads it back; durable, and proven whole, when this returns.</summary>
     /// <exception cref="IOException">It could not be written. What was there before is still there.</exception>
-    internal void Save(long sequence, uint checksum, ReadOnlySequence<byte> state, Action<JournalPoint>? reached)
+    /// <exception cref="OperationCanceledException">It was given up before it was whole; likewise.</exception>
+    internal void Save(
+        long sequence,
+        uint checksum,
+        ReadOnlySequence<byte> state,
+        Action<JournalPoint>? reached,
+        CancellationToken cancellationToken)
     {
         string path = PathOf(sequence);
         string temporary = path + ".tmp";
         try
         {
-            Write(temporary, sequence, checksum, state);
+            Write(temporary, sequence, checksum, state, cancellationToken);
             reached?.Invoke(JournalPoint.SnapshotWritten);
             if (TryRead(temporary, sequence, keeps: false, out _, out string? error) is null)
             {
@@ -41,7 +47,7 @@ internal sealed class SnapshotStore(
 
             files.Move(temporary, path);
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or OperationCanceledException or OutOfMemoryException)
         {
             // On a full disk, half a snapshot is the last thing to keep.
             TryDelete(temporary);
@@ -52,10 +58,15 @@ internal sealed class SnapshotStore(
         reached?.Invoke(JournalPoint.SnapshotRenamed);
     }
 
-    private void Write(string path, long sequence, uint checksum, in ReadOnlySequence<byte> state)
+    private void Write(
+        string path,
+        long sequence,
+        uint checksum,
+        in ReadOnlySequence<byte> state,
+        CancellationToken cancellationToken)
     {
         using var file = files.Open(path, FileMode.Create);
-        new SnapshotFile(files, file, journalId, sequence).Write(checksum, state, _sizes);
+        new SnapshotFile(files, file, journalId, sequence).Write(checksum, state, _sizes, cancellationToken);
         files.SyncData(file);
     }
 

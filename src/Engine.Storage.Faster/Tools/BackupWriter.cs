@@ -136,7 +136,7 @@ internal sealed class BackupWriter(FileSystemCalls files, string directory, stri
             if (sequence >= superblock.Begin.Sequence && sequence <= lastSequence &&
                 from.TryLoad(sequence, out _) is { } snapshot)
             {
-                to.Save(sequence, snapshot.Checksum, snapshot.State, null);
+                to.Save(sequence, snapshot.Checksum, snapshot.State, null, CancellationToken.None);
                 copied.Add(sequence);
                 bytes += snapshot.State.Length;
                 hasPieces |= to.NeedsPieces(snapshot.State.Length);

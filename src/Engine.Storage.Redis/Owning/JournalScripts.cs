@@ -152,6 +152,8 @@ internal static class JournalScripts
 
     /// <summary>ARGV: epoch, nonce, the draft's token, the place. Empties a place and begins to write there, once: a copy
     /// that arrives later finds its draft begun, or the place taken by what became of it.</summary>
+    /// <remarks>It empties first: what only takes memory away is allowed where memory is out, and with it what follows in
+    /// the script.</remarks>
     internal static RedisScript BeginSnapshot { get; } = new("begin-snapshot", Fence + """
         local meta = redis.call('HMGET', KEYS[1], 'draft', 'snapshot', 'previous')
         if meta[1] == ARGV[3] then
@@ -162,8 +164,8 @@ internal static class JournalScripts
                 return {'CHANGED'}
             end
         end
-        redis.call('HSET', KEYS[1], 'draft', ARGV[3])
         redis.call('UNLINK', KEYS[2])
+        redis.call('HSET', KEYS[1], 'draft', ARGV[3])
         return {'OK'}
         """);
 

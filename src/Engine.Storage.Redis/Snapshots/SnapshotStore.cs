@@ -37,6 +37,32 @@ internal sealed class SnapshotStore(
         byte[][] head = [.. record.Arguments, RedisText.Of(options.NewGuid().ToString("N"))];
         await RunAsync(JournalScripts.BeginSnapshot, slot, [.. head, RedisText.Of(slot)], record, cancellationToken)
             .ConfigureAwait(false);
+        try
+        {
+            await WriteAsync(descriptor, state, head, kept, record, cancellationToken).ConfigureAwait(false);
+        }
+        catch (JournalOutOfMemoryException)
+        {
+            // Where memory is out, half a snapshot is the last thing to keep: frames are refused for it, too.
+            await RunAsync(
+                JournalScripts.BeginSnapshot, slot,
+                [.. record.Arguments, RedisText.Of(options.NewGuid().ToString("N")), RedisText.Of(slot)], record,
+                cancellationToken).ConfigureAwait(false);
+            throw;
+        }
+
+        _verified = descriptor.ToString();
+    }
+
+    private async Task WriteAsync(
+        SnapshotDescriptor descriptor,
+        ReadOnlySequence<byte> state,
+        byte[][] head,
+        string kept,
+        OwnershipRecord record,
+        CancellationToken cancellationToken)
+    {
+        int slot = descriptor.Slot;
         var rest = state;
         for (int part = 0; part < descriptor.Parts; part++)
         {
@@ -50,19 +76,19 @@ internal sealed class SnapshotStore(
         if (!await IsWholeAsync(descriptor, record.Id, null, cancellationToken).ConfigureAwait(false))
         {
             throw new JournalException(
-                $"The snapshot of frame {sequence} was written to {keys.Snapshot(slot)} and came back different; the " +
-                "earlier ones stand.");
+                $"The snapshot of frame {descriptor.Sequence} was written to {keys.Snapshot(slot)} and came back " +
+                "different; the earlier ones stand.");
         }
-
-        string text = descriptor.ToString();
 
         // A build that cannot read it must not take it for a damaged one.
         string version = state.Length > options.MaxPlainSnapshotBytes ? StoredJournal.LargeSnapshotsVersion : "";
         await RunAsync(
             JournalScripts.CommitSnapshot, slot,
-            [.. head, RedisText.Of(text), RedisText.Of(sequence), RedisText.Of(kept), RedisText.Of(version)], record,
-            cancellationToken).ConfigureAwait(false);
-        _verified = text;
+            [
+                .. head, RedisText.Of(descriptor.ToString()), RedisText.Of(descriptor.Sequence), RedisText.Of(kept),
+                RedisText.Of(version),
+            ],
+            record, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The newest that is whole and that the log reaches down to.</summary>
@@ -157,7 +183,22 @@ internal sealed class SnapshotStore(
         RedisScript script, int slot, byte[][] arguments, OwnershipRecord record, CancellationToken cancellationToken)
     {
         var answer = await side.UseAsync(
-            connection => connection.EvaluateAsync(script, keys.MetaAndSnapshot(slot), arguments),
+            async connection =>
+            {
+                try
+                {
+                    return await connection.EvaluateAsync(script, keys.MetaAndSnapshot(slot), arguments)
+                        .ConfigureAwait(false);
+                }
+                catch (RedisRefusedException error)
+                    when (error.Message.Contains("OOM", StringComparison.Ordinal))
+                {
+                    // Not asked again: memory does not come back while what was written stays.
+                    throw new JournalOutOfMemoryException(
+                        "Redis has no memory for another snapshot; the earlier ones stand. Raise its maxmemory: " +
+                        $"three snapshots must fit beside the log. ({error.Message})");
+                }
+            },
             cancellationToken).ConfigureAwait(false);
         switch (RedisText.Read(answer[0]))
         {
@@ -171,4 +212,6 @@ internal sealed class SnapshotStore(
                     $"The snapshot was not stored: {script.Name} was answered with {other}; the earlier ones stand.");
         }
     }
+
+    private sealed class JournalOutOfMemoryException(string message) : JournalException(message);
 }

@@ -1,7 +1,8 @@
 namespace Engine.Diagnostics;
 
 /// <summary>For how long the journal has not answered: told by the loop, asked by anybody.</summary>
-/// <remarks>A disk that hangs gives no error, and the loop waits for it with everybody else: nobody there could tell.</remarks>
+/// <remarks>A disk that hangs gives no error, and the loop waits for it with everybody else: nobody there could
+/// tell.</remarks>
 internal sealed class JournalDelay(TimeProvider time)
 {
     /// <summary>Disks that work take less; more is told.</summary>
@@ -21,11 +22,13 @@ internal sealed class JournalDelay(TimeProvider time)
     internal void Begins(long nowMs) => Volatile.Write(ref _sinceMs, nowMs);
 
     /// <summary>The journal has answered.</summary>
+    /// <param name="nowMs">The time.</param>
+    /// <param name="nextSinceMs">Since when what still waits has waited; null when nothing does.</param>
     /// <returns>How long that took, in ms.</returns>
-    internal long Answers(long nowMs, bool moreWaits)
+    internal long Answers(long nowMs, long? nextSinceMs)
     {
         long since = _sinceMs;
-        Volatile.Write(ref _sinceMs, moreWaits ? nowMs : Nothing);
+        Volatile.Write(ref _sinceMs, nextSinceMs ?? Nothing);
         return since == Nothing ? 0 : nowMs - since;
     }
 }

@@ -29,6 +29,9 @@ internal sealed class Batch
 
     internal Task<AppendResult>? Append { get; set; }
 
+    /// <summary>When the journal was asked, on the monotonic clock; means nothing without events.</summary>
+    internal long AppendedAtMs { get; set; }
+
     internal bool IsEmpty => EventCount == 0 && Answers.Count == 0;
 
     /// <summary>Gives the answers out. One that throws leaves the rest for <see cref="Unanswered"/>.</summary>

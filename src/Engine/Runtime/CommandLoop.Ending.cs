@@ -27,7 +27,7 @@ internal sealed partial class CommandLoop
         }
 
         _inFlight.Clear();
-        Delay?.Answers(_core.State.MonotonicMs, moreWaits: false);
+        Delay?.Answers(_core.State.MonotonicMs, nextSinceMs: null);
         _context.PendingClaims.Clear();
         _context.Feed.Close();
         DropInbox();

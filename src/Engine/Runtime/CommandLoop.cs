@@ -192,10 +192,11 @@ internal sealed partial class CommandLoop
         _spare.Pop();
         if (batch.EventCount > 0)
         {
+            batch.AppendedAtMs = _core.State.MonotonicMs;
             if (_inFlight.Count == 0)
             {
                 // Before the journal is asked: it may not even come back.
-                Delay?.Begins(_core.State.MonotonicMs);
+                Delay?.Begins(batch.AppendedAtMs);
             }
 
             batch.Append = Append(batch);
@@ -362,7 +363,9 @@ internal sealed partial class CommandLoop
             any = true;
         }
 
-        if (any && Delay?.Answers(_core.State.MonotonicMs, _inFlight.Count > 0) is > JournalDelay.ToleratedMs and var ms)
+        // What has no events waits for those before it only: the oldest that is left was appended.
+        long? since = _inFlight.TryPeek(out var oldest) ? oldest.AppendedAtMs : null;
+        if (any && Delay?.Answers(_core.State.MonotonicMs, since) is > JournalDelay.ToleratedMs and var ms)
         {
             _logger.JournalDelayed(ms);
         }

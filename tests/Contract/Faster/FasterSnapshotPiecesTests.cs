@@ -189,6 +189,39 @@ public sealed class FasterSnapshotPiecesTests : IDisposable
         Assert.Equal(70, (await journal.LoadSnapshotAsync())!.Sequence);
     }
 
+    [Theory]
+    [InlineData(500)]
+    [InlineData(int.MaxValue)]
+    public async Task A_save_that_is_given_up_ends_at_once_and_leaves_nothing_behind(int maxWholeBytes)
+    {
+        await WriteAsync();
+        var files = new FaultyFileSystem();
+        await using var journal = FasterImage.Open(
+            Journal, options => (options.Files, options.Snapshots) = (files, Small with { MaxWholeBytes = maxWholeBytes }));
+        var writer = await JournalWriter.AcquireAsync(journal);
+        using var enough = new CancellationTokenSource();
+        int writes = 0;
+        files.Fault = (call, _, _) =>
+        {
+            if (call == "write" && ++writes == 3)
+            {
+                enough.Cancel();
+            }
+
+            return null;
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => journal.SaveSnapshotAsync(writer.Epoch, 70, Large.InPieces(33), enough.Token).AsTask());
+
+        // The rest of a piece at most.
+        Assert.InRange(writes, 3, 4);
+        Assert.Empty(Directory.GetFiles(Journal, "*.tmp"));
+        Assert.Equal(Newest, (await journal.LoadSnapshotAsync())!.Sequence);
+        await journal.SaveSnapshotAsync(writer.Epoch, 70, Large);
+        Assert.Equal(70, (await journal.LoadSnapshotAsync())!.Sequence);
+    }
+
     private static List<int> PiecesOf(JournalSnapshot snapshot)
     {
         var sizes = new List<int>();

@@ -1,9 +1,11 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using Engine.Storage;
 using Engine.Storage.Redis;
 using Engine.Storage.Redis.Connections;
 using Engine.Storage.Redis.Owning;
+using Engine.Tests.Redis;
 
 namespace Engine.Tests;
 
@@ -12,6 +14,7 @@ namespace Engine.Tests;
 public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
     private readonly string _name = Guid.NewGuid().ToString("N");
+    private uint _lastChecksum;
 
     [RedisFact]
     public async Task F11_A_snapshots_beginning_that_arrives_after_its_end_empties_nothing()
@@ -126,13 +129,49 @@ public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<Redis
             "its version is '3', and this build knows versions 1 and 2", refusal.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Half a snapshot would take the memory that the log needs.</summary>
+    [RedisFact]
+    public async Task F13_Out_of_memory_in_the_middle_of_a_snapshot_gives_back_what_it_took()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var journal = server.OpenJournal(options => options.Namespace = _name);
+        var ownership = await WriteAsync(journal, 1);
+        byte[] large = new byte[8_000_000];
+        long used = await UsedMemoryAsync(server);
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", $"{used + 3_000_000}");
+
+        for (int attempt = 0; attempt < 2; attempt++)
+        {
+            var refusal = await Assert.ThrowsAnyAsync<JournalException>(
+                () => journal.SaveSnapshotAsync(ownership.Epoch, 2, large).AsTask().WaitAsync(RedisJournals.Patience));
+            Assert.Contains("three snapshots must fit beside the log", refusal.Message, StringComparison.Ordinal);
+        }
+
+        // Only the one that is whole is there.
+        for (int slot = 0; slot < JournalKeys.SnapshotSlots; slot++)
+        {
+            string? there = await server.QueryAsync(
+                "EVAL", "return tostring(redis.call('EXISTS', KEYS[1]))", "1", $"{{{_name}}}:snapshot:{slot}");
+            Assert.Equal(slot == 0 ? "1" : "0", there);
+        }
+
+        Assert.Equal((1, "state 1"), Show(await journal.LoadSnapshotAsync()));
+        byte[] frame = new byte[FrameCodec.HeaderSize];
+        FrameCodec.Seal(frame, 6, ownership.Epoch, 6, 1, _lastChecksum);
+        Assert.Equal(AppendResult.Durable, await journal.AppendAsync(ownership.Epoch, 5, frame));
+
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+        await journal.SaveSnapshotAsync(ownership.Epoch, 2, large);
+        Assert.Equal(2, (await journal.LoadSnapshotAsync())!.Sequence);
+    }
+
     private RedisJournal Open(Action<RedisJournalOptions>? configure = null) => redis.Server.OpenJournal(options =>
     {
         options.Namespace = _name;
         configure?.Invoke(options);
     });
 
-    private static async Task<JournalOwnership> WriteAsync(RedisJournal journal, params int[] snapshots)
+    private async Task<JournalOwnership> WriteAsync(RedisJournal journal, params int[] snapshots)
     {
         var ownership = await journal.AcquireAsync();
         uint checksum = 0;
@@ -143,6 +182,7 @@ public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<Redis
             Assert.Equal(AppendResult.Durable, await journal.AppendAsync(ownership.Epoch, i - 1, frame));
         }
 
+        _lastChecksum = checksum;
         foreach (int sequence in snapshots)
         {
             await SaveAsync(journal, ownership.Epoch, sequence);
@@ -165,6 +205,10 @@ public sealed class RedisSnapshotTests(RedisFixture redis) : IClassFixture<Redis
 
     private async Task<string?> VersionAsync() =>
         await redis.Server.QueryAsync("HGET", $"{{{_name}}}:meta", "version");
+
+    private static async Task<long> UsedMemoryAsync(RedisServer server) => long.Parse(
+        (await server.QueryAsync("EVAL", "return redis.call('INFO', 'memory'):match('used_memory:(%d+)')", "0"))!,
+        CultureInfo.InvariantCulture);
 
     private static (long, string) Show(JournalSnapshot? snapshot) =>
         (snapshot!.Sequence, Encoding.UTF8.GetString(snapshot.State));

@@ -68,13 +68,13 @@ internal sealed class CopiedJobs : ImagedJobs
     internal void Add(Job job)
     {
         int place = _facts.Count & (PieceSize - 1);
+        _facts.Add(new JobFacts(job));
         if (place == 0)
         {
             _references.Add(new JobReferences[PieceSize]);
         }
 
         _references[^1][place] = JobReferences.Of(job);
-        _facts.Add(new JobFacts(job));
     }
 
     /// <summary>Puts them in order. All have been added.</summary>
@@ -111,7 +111,11 @@ internal sealed class CopiedJobs : ImagedJobs
 
     internal override long SequenceAt(int place) => _facts[_order[place]].Sequence;
 
-    public override void Dispose() => _facts.Dispose();
+    public override void Dispose()
+    {
+        _facts.Dispose();
+        _references.Clear();
+    }
 
     private ref readonly JobReferences ReferencesAt(int place)
     {

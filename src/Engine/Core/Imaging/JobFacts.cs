@@ -8,7 +8,6 @@ internal readonly struct JobFacts(Job job)
 {
     internal readonly long Sequence = job.Sequence;
     internal readonly long LastEventId = job.LastEventId;
-    internal readonly JobState State = job.State;
 
     private readonly JobId _id = job.Id;
     private readonly long _entrySequence = job.EntrySequence;
@@ -33,6 +32,9 @@ internal readonly struct JobFacts(Job job)
     private readonly sbyte _stageIndex = job.StageIndex;
     private readonly sbyte _progress = job.Progress;
     private readonly bool _cancelRequested = job.CancelRequested;
+
+    // Among the small ones: in front it would cost eight bytes.
+    internal readonly JobState State = job.State;
 
     /// <summary>Puts them into a job that nobody else knows.</summary>
     internal void PutInto(Job job)

@@ -91,7 +91,7 @@ public sealed class ScrubTests(ITestOutputHelper output) : IDisposable
         await ToolsJournal.WriteAsync(Journal);
         var superblock = JournalFiles.ReadSuperblock(Engine.Storage.Faster.Platform.FileSystemCalls.Current, Journal);
         new SnapshotStore(Engine.Storage.Faster.Platform.FileSystemCalls.Current, Journal, superblock.JournalId)
-            .Save(40, 12345, new ReadOnlySequence<byte>(ToolsJournal.State(40)), null);
+            .Save(40, 12345, new ReadOnlySequence<byte>(ToolsJournal.State(40)), null, CancellationToken.None);
 
         var scrub = FasterJournalTools.Verify(Journal);
 
