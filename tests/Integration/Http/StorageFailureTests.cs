@@ -2,6 +2,9 @@ using System.Net;
 using Engine.Host.Cli;
 using Engine.Host.Configuration;
 using Engine.Host.Serve;
+using Engine.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,12 +20,7 @@ public class StorageFailureTests
         var configuration = EngineServer.Configure(("MaxConcurrentRuns", "0"));
         var settings = SettingsReader.Read(configuration);
         await using var journal = new BreakableJournal();
-        await using var app = ServeHost.Create(
-            configuration,
-            settings,
-            engine => engine
-                .UseJournal(_ => journal)
-                .AddHandler("build", _ => new ScriptedHandler(), type => type with { Pipeline = Pipeline.Build }));
+        await using var app = Create(configuration, settings, journal, new ScriptedHandler());
         var ended = ServeCommand.RunAsync(app, settings, CancellationToken.None);
         await app.Services.StartedAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
@@ -46,12 +44,11 @@ public class StorageFailureTests
         await using var journal = new BreakableJournal();
         var runs = new ScriptedHandler();
         var door = new Door();
-        await using var app = ServeHost.Create(
+        await using var app = Create(
             configuration,
             settings,
-            engine => engine
-                .UseJournal(_ => journal)
-                .AddHandler("build", _ => runs, type => type with { Pipeline = Pipeline.Build }),
+            journal,
+            runs,
             services => services.AddSingleton<IHostedService>(door));
         var ended = ServeCommand.RunAsync(app, settings, CancellationToken.None);
         await app.Services.StartedAsync();
@@ -112,12 +109,11 @@ public class StorageFailureTests
         var time = new LeapingTime();
         using var log = new TestLog();
         await using var journal = new BreakableJournal();
-        await using var app = ServeHost.Create(
+        await using var app = Create(
             configuration,
             settings,
-            engine => engine
-                .UseJournal(_ => journal)
-                .AddHandler("build", _ => new ScriptedHandler(), type => type with { Pipeline = Pipeline.Build }),
+            journal,
+            new ScriptedHandler(),
             services => services.AddSingleton<TimeProvider>(time).AddSingleton<ILoggerProvider>(log));
         await app.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()), Timeout = TestEngine.Guard };
@@ -143,6 +139,19 @@ public class StorageFailureTests
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready")).StatusCode);
         await app.StopAsync();
     }
+
+    private static WebApplication Create(
+        IConfiguration configuration,
+        HostSettings settings,
+        IJournal journal,
+        IJobHandler handler,
+        Action<IServiceCollection>? services = null) => ServeHost.Create(
+            configuration,
+            settings,
+            engine => engine
+                .UseJournal(_ => journal)
+                .AddHandler("build", _ => handler, type => type with { Pipeline = Pipeline.Build }),
+            services);
 
     private static IEnumerable<(HttpMethod Method, string Path)> Requests(string id)
     {

@@ -1,6 +1,5 @@
 using Engine.Core;
 using Engine.Core.Rules;
-using Engine.Estimation;
 
 namespace Engine.Tests.Core;
 
@@ -12,15 +11,7 @@ public sealed class CommonEventsTests
     [Fact]
     public void A_queued_submission_says_nothing_of_a_scheduled_one_before_it()
     {
-        var core = new EngineCore(
-            EngineSettings.From(new JobEngineOptions
-            {
-                Types = [new JobType { Name = "work" }],
-                Tiers = [new Tier { Name = "free", DailyLimit = 1 }],
-                FallbackTier = "free",
-            }),
-            new MovingAverageEstimator(),
-            _sink);
+        var core = BareCore.Of(new Tier { Name = "free", DailyLimit = 1 }, _sink);
         Assert.Equal(SubmitOutcome.Queued, Submit(core, 1, "a").Outcome);
         Assert.Equal(SubmitOutcome.Scheduled, Submit(core, 2, "a").Outcome);
         Assert.Equal(SubmitOutcome.Queued, Submit(core, 3, "b").Outcome);

@@ -1,7 +1,6 @@
 using Engine.Core;
 using Engine.Core.Imaging;
 using Engine.Core.Rules;
-using Engine.Estimation;
 using Engine.Runtime;
 
 namespace Engine.Tests.Core;
@@ -12,15 +11,7 @@ public sealed class ImageTakerTests
     [Fact]
     public void Objects_that_wait_to_stand_for_a_job_are_in_no_image()
     {
-        var core = new EngineCore(
-            EngineSettings.From(new JobEngineOptions
-            {
-                Types = [new JobType { Name = "work" }],
-                Tiers = [new Tier { Name = "free", DailyLimit = 10 }],
-                FallbackTier = "free",
-            }),
-            new MovingAverageEstimator(),
-            new BatchWriter());
+        var core = BareCore.Of(new Tier { Name = "free", DailyLimit = 10 }, new BatchWriter());
         JobId[] ids = [.. Enumerable.Range(0, 3).Select(i => JobId.New(1_790_000_000_000 + i, 0, 0))];
         foreach (var id in ids)
         {

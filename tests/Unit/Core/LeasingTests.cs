@@ -1,6 +1,5 @@
 using Engine.Core;
 using Engine.Core.Rules;
-using Engine.Estimation;
 
 namespace Engine.Tests.Core;
 
@@ -14,15 +13,8 @@ public sealed class LeasingTests
     private readonly Sink _sink = new();
     private readonly EngineCore _core;
 
-    public LeasingTests() => _core = new EngineCore(
-        EngineSettings.From(new JobEngineOptions
-        {
-            Types = [new JobType { Name = "work" }],
-            Tiers = [new Tier { Name = "free", UserSlots = Runs, ProjectSlots = Runs, DailyLimit = Runs }],
-            FallbackTier = "free",
-        }),
-        new MovingAverageEstimator(),
-        _sink);
+    public LeasingTests() => _core = BareCore.Of(
+        new Tier { Name = "free", UserSlots = Runs, ProjectSlots = Runs, DailyLimit = Runs }, _sink);
 
     [Fact]
     public void Leases_that_end_at_once_end_in_as_many_batches_as_it_takes()

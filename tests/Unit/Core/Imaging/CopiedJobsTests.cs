@@ -102,6 +102,7 @@ public sealed class CopiedJobsTests
         copies.Dispose();
         Assert.Throws<ObjectDisposedException>(() => copies.At(0));
         Assert.Throws<ObjectDisposedException>(() => copies.SequenceAt(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => copies.LaneAt(0));
         Assert.Throws<ObjectDisposedException>(() => copies.Add(new Job { Lane = LaneOf("u") }));
     }
 
